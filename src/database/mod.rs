@@ -1,1 +1,222 @@
-//! (not built yet)
+//! The catalog's database: connections, migrations, transactions.
+//!
+//! SQLite and PostgreSQL stand behind one type. Reads take a connection from a pool; writes are
+//! given as a closure that runs inside one transaction. On PostgreSQL that is a transaction of
+//! a pooled connection; on SQLite all writes pass through one task that commits many at once
+//! (`writer.rs`). Knows no table's meaning.
+//!
+//! Uses none of our rooms. Used by every room that keeps something.
+
+mod error;
+mod migrate;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use sqlx::Any;
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+
+pub use error::DatabaseError;
+pub use sqlx::AnyConnection as Tx;
+
+use writer::Writer;
+
+/// Where the catalog lives and how hard it is pressed.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `sqlite:PATH` or `postgres://…`; empty: `longshore.db` in the data folder.
+    pub url: String,
+    /// Connections kept open at most (on SQLite: readers).
+    pub max_connections: u32,
+    /// How long a caller waits for a free connection.
+    #[serde(with = "humantime_serde")]
+    pub acquire_timeout: Duration,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("Settings")
+            .field("max_connections", &self.max_connections)
+            .finish()
+    }
+}
+
+/// Which of the two databases answers; for the few statements that differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The database, opened and migrated; cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    readers: sqlx::AnyPool,
+    writer: Writer,
+    dialect: Dialect,
+}
+
+impl Database {
+    /// Opens the database and brings its tables up to date.
+    ///
+    /// Must be called on the runtime that will do the work: connections belong to it.
+    ///
+    /// # Errors
+    /// When the address is not understood, the database does not answer, or a migration fails.
+    pub async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let (url, dialect) = address(settings, data_dir)?;
+        match dialect {
+            Dialect::Sqlite => Self::open_sqlite(&url, settings).await,
+            Dialect::Postgres => Self::open_postgres(&url, settings).await,
+        }
+    }
+
+    async fn open_sqlite(path: &str, settings: &Settings) -> Result<Self, DatabaseError> {
+        let pool = |mode: &'static str, most: u32| {
+            let options = AnyPoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(settings.acquire_timeout)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .after_connect(|connection, _| Box::pin(set_pragmas(connection)));
+            let url = format!("sqlite:{path}?mode={mode}");
+            async move { options.connect(&url).await }
+        };
+        // The writer comes first: it makes the file and turns on the write-ahead log, without
+        // which a read-only connection cannot open it.
+        let writers = pool("rwc", 1).await?;
+        migrate::run(&writers, Dialect::Sqlite).await?;
+        let readers = pool("ro", settings.max_connections.clamp(1, 8)).await?;
+        let writer = Writer::grouped(writers);
+        Ok(Self {
+            readers,
+            writer,
+            dialect: Dialect::Sqlite,
+        })
+    }
+
+    async fn open_postgres(url: &str, settings: &Settings) -> Result<Self, DatabaseError> {
+        let readers = AnyPoolOptions::new()
+            .max_connections(settings.max_connections.max(2))
+            .acquire_timeout(settings.acquire_timeout)
+            .max_lifetime(Some(Duration::from_secs(30 * 60)))
+            .test_before_acquire(false)
+            .connect(url)
+            .await?;
+        migrate::run(&readers, Dialect::Postgres).await?;
+        let writer = Writer::pooled(readers.clone());
+        Ok(Self {
+            readers,
+            writer,
+            dialect: Dialect::Postgres,
+        })
+    }
+
+    /// Which database answers.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// A connection to read with. Give it back soon: there are few.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] when none came free in time.
+    pub async fn read(&self) -> Result<PoolConnection<Any>, DatabaseError> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Runs `job` in one transaction and answers when it is durable.
+    ///
+    /// An `Err` from the job rolls back all it did. The job may run beside others in one commit,
+    /// so it must do nothing slow but SQL. When this answers `Ok`, the disk holds it.
+    ///
+    /// # Errors
+    /// The job's own error, or a [`DatabaseError`] turned into it when the commit failed.
+    pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        self.writer.write(job).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] when it does not.
+    pub async fn check(&self) -> Result<(), DatabaseError> {
+        let mut connection = self.read().await?;
+        sqlx::query("SELECT 1").execute(&mut *connection).await?;
+        Ok(())
+    }
+
+    /// Ends the writer and closes all connections; what was accepted is committed first.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+/// Durable commits (`FULL`): an event that was reported must survive a power cut.
+async fn set_pragmas(connection: &mut Tx) -> Result<(), sqlx::Error> {
+    for pragma in [
+        "PRAGMA busy_timeout = 10000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA temp_store = MEMORY",
+        "PRAGMA cache_size = -8000",
+    ] {
+        // Setting the journal mode is refused on a read-only connection, where the writer has
+        // already set it.
+        let done = sqlx::query(pragma).execute(&mut *connection).await;
+        if let Err(error) = done
+            && !pragma.contains("journal_mode")
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the address: a path for SQLite, a URL for PostgreSQL.
+fn address(settings: &Settings, data_dir: &Path) -> Result<(String, Dialect), DatabaseError> {
+    let url = settings.url.trim();
+    if url.is_empty() {
+        let file = data_dir.join("longshore.db");
+        return Ok((file.to_string_lossy().into_owned(), Dialect::Sqlite));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok((url.to_owned(), Dialect::Postgres));
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) => {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            Ok((path.to_owned(), Dialect::Sqlite))
+        }
+        None => Err(DatabaseError::Address),
+    }
+}
+
+/// A short word for what is used, for the line printed at start; never holds a password.
+pub fn describe(settings: &Settings, data_dir: &Path) -> String {
+    match address(settings, data_dir) {
+        Ok((path, Dialect::Sqlite)) => format!("SQLite {path}"),
+        Ok((_, Dialect::Postgres)) => "PostgreSQL".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

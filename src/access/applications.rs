@@ -1,0 +1,351 @@
+//! Applications: who integrates us, with an API key for the page and a secret for the server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use serde::Serialize;
+use sqlx::Row;
+
+use super::{AccessError, Call, Credentials, MasterKey, Policy, Purpose, Subject};
+use crate::clock::Clock;
+use crate::database::Database;
+
+/// How long an application read from the database serves further requests. A change made on
+/// another node is felt after this time; one made here at once.
+const REMEMBERED: Duration = Duration::from_secs(2);
+
+/// Names one application in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ApplicationId(pub i64);
+
+/// The Dropbox app that an application brought along.
+#[derive(Clone)]
+pub struct OwnDropboxApp {
+    /// Its app key.
+    pub key: String,
+    /// Its app secret.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for OwnDropboxApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnDropboxApp")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One application, as the rooms see it.
+#[derive(Clone)]
+pub struct Application {
+    /// Its key in the database.
+    pub id: ApplicationId,
+    /// What its developer calls it.
+    pub name: String,
+    /// The public key that its pages bear.
+    pub apikey: String,
+    /// Whether uploads and reads need a policy.
+    pub security_enabled: bool,
+    /// Origins whose pages may use it; empty: all.
+    pub allowed_origins: Vec<String>,
+    /// Its own Dropbox app, if it has one.
+    pub dropbox_app: Option<OwnDropboxApp>,
+    /// Put before every storage path.
+    pub storage_path: String,
+    secret: String,
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish()
+    }
+}
+
+impl Application {
+    /// Checks what a request brought against what it wants to do.
+    ///
+    /// `changes` says that the call alters an existing file: that needs authority even where
+    /// the application has its security switched off (filestack.com/docs/security). A policy
+    /// that came along is checked in every case. Answers the policy, for its limits.
+    ///
+    /// # Errors
+    /// An [`AccessError`] that names what is missing or wrong.
+    pub fn authorize(
+        &self,
+        credentials: &Credentials,
+        call: Call,
+        subject: &Subject<'_>,
+        changes: bool,
+        now_seconds: i64,
+    ) -> Result<Option<Policy>, AccessError> {
+        if let Some(secret) = &credentials.secret {
+            return match super::same_secret(secret, &self.secret) {
+                true => Ok(None),
+                false => Err(AccessError::WrongCredentials),
+            };
+        }
+        match (&credentials.policy, &credentials.signature) {
+            (Some(policy), Some(signature)) => {
+                let policy = Policy::verify(policy, signature, &self.secret, now_seconds)?;
+                policy.allows(call, subject)?;
+                Ok(Some(policy))
+            }
+            (None, None) if !self.security_enabled && !changes => Ok(None),
+            _ => Err(AccessError::PolicyMissing),
+        }
+    }
+}
+
+/// What it takes to make an application.
+#[derive(Clone, Debug, Default)]
+pub struct NewApplication {
+    /// What its developer calls it: 1 to 200 characters.
+    pub name: String,
+    /// Its Dropbox app, if it has its own.
+    pub dropbox_app: Option<OwnDropboxApp>,
+    /// Whether uploads and reads need a policy.
+    pub security_enabled: bool,
+    /// Origins whose pages may use it; empty: all.
+    pub allowed_origins: Vec<String>,
+}
+
+/// All applications.
+#[derive(Clone)]
+pub struct Applications {
+    database: Database,
+    master_key: MasterKey,
+    clock: Clock,
+    remembered: Arc<RwLock<HashMap<String, (Instant, Arc<Application>)>>>,
+}
+
+const COLUMNS: &str = "id, name, apikey, secret, security_enabled, allowed_origins, \
+     dropbox_app_key, dropbox_app_secret, storage_path";
+
+impl Applications {
+    /// Applications kept in `database`, their secrets sealed under `master_key`.
+    pub fn new(database: Database, master_key: MasterKey, clock: Clock) -> Self {
+        Self {
+            database,
+            master_key,
+            clock,
+            remembered: Arc::default(),
+        }
+    }
+
+    /// Makes an application and answers it with its secret, which is not shown again.
+    ///
+    /// # Errors
+    /// [`AccessError::Invalid`] for a name that cannot be used.
+    pub async fn create(
+        &self,
+        new: NewApplication,
+    ) -> Result<(Arc<Application>, String), AccessError> {
+        let name = new.name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+            return Err(AccessError::Invalid(
+                "a name has 1 to 200 characters".to_owned(),
+            ));
+        }
+        let apikey = format!("A{}", super::random_name(21));
+        let secret = super::random_name(43);
+        let sealed = self.master_key.seal(Purpose::ApplicationSecret, &secret)?;
+        let (app_key, app_secret) = match &new.dropbox_app {
+            Some(app) => {
+                let sealed = self
+                    .master_key
+                    .seal(Purpose::DropboxAppSecret, &app.secret)?;
+                (Some(app.key.clone()), Some(sealed))
+            }
+            None => (None, None),
+        };
+        let origins = serde_json::json!(new.allowed_origins).to_string();
+        let security = i64::from(new.security_enabled);
+        let (now, key) = (self.clock.now_ms(), apikey.clone());
+        self.database
+            .write(move |tx| {
+                async move {
+                    sqlx::query(
+                        "INSERT INTO applications (name, apikey, secret, security_enabled, \
+                         allowed_origins, dropbox_app_key, dropbox_app_secret, created_at) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    )
+                    .bind(name)
+                    .bind(key)
+                    .bind(sealed)
+                    .bind(security)
+                    .bind(origins)
+                    .bind(app_key)
+                    .bind(app_secret)
+                    .bind(now)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, AccessError>(())
+                }
+                .boxed()
+            })
+            .await?;
+        Ok((self.by_apikey(&apikey).await?, secret))
+    }
+
+    /// The application with this API key.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownApplication`] when there is none.
+    pub async fn by_apikey(&self, apikey: &str) -> Result<Arc<Application>, AccessError> {
+        if let Some(known) = self.remembered(apikey) {
+            return Ok(known);
+        }
+        let sql = format!("SELECT {COLUMNS} FROM applications WHERE apikey = $1");
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(apikey.to_owned())
+            .fetch_optional(&mut *connection)
+            .await?;
+        drop(connection);
+        self.keep(row)
+    }
+
+    /// The application with this id.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownApplication`] when there is none.
+    pub async fn by_id(&self, id: ApplicationId) -> Result<Arc<Application>, AccessError> {
+        let sql = format!("SELECT {COLUMNS} FROM applications WHERE id = $1");
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        drop(connection);
+        self.keep(row)
+    }
+
+    /// All applications, oldest first, at most `limit` after the id `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self, after: i64, limit: i64) -> Result<Vec<Arc<Application>>, AccessError> {
+        let sql = format!("SELECT {COLUMNS} FROM applications WHERE id > $1 ORDER BY id LIMIT $2");
+        let mut connection = self.database.read().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter()
+            .map(|row| Ok(Arc::new(self.from_row(row)?)))
+            .collect()
+    }
+
+    /// Changes how an application is guarded and which Dropbox app it uses; `None` leaves a
+    /// member as it is.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownApplication`] when there is none.
+    pub async fn update(&self, id: ApplicationId, change: Change) -> Result<(), AccessError> {
+        let sealed = match &change.dropbox_app {
+            Some(app) => Some(
+                self.master_key
+                    .seal(Purpose::DropboxAppSecret, &app.secret)?,
+            ),
+            None => None,
+        };
+        let changed = self
+            .database
+            .write(move |tx| {
+                async move {
+                    let done = sqlx::query(
+                        "UPDATE applications SET security_enabled = COALESCE($1, security_enabled), \
+                         allowed_origins = COALESCE($2, allowed_origins), \
+                         dropbox_app_key = COALESCE($3, dropbox_app_key), \
+                         dropbox_app_secret = COALESCE($4, dropbox_app_secret), \
+                         storage_path = COALESCE($5, storage_path), name = COALESCE($6, name) \
+                         WHERE id = $7",
+                    )
+                    .bind(change.security_enabled.map(i64::from))
+                    .bind(change.allowed_origins.map(|list| serde_json::json!(list).to_string()))
+                    .bind(change.dropbox_app.map(|app| app.key))
+                    .bind(sealed)
+                    .bind(change.storage_path)
+                    .bind(change.name)
+                    .bind(id.0)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, AccessError>(done.rows_affected())
+                }
+                .boxed()
+            })
+            .await?;
+        if let Ok(mut known) = self.remembered.write() {
+            known.clear();
+        }
+        if changed == 0 {
+            Err(AccessError::UnknownApplication)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn remembered(&self, apikey: &str) -> Option<Arc<Application>> {
+        let known = self.remembered.read().ok()?;
+        let (since, application) = known.get(apikey)?;
+        (since.elapsed() < REMEMBERED).then(|| application.clone())
+    }
+
+    fn keep(&self, row: Option<sqlx::any::AnyRow>) -> Result<Arc<Application>, AccessError> {
+        let row = row.ok_or(AccessError::UnknownApplication)?;
+        let application = Arc::new(self.from_row(&row)?);
+        if let Ok(mut known) = self.remembered.write() {
+            known.insert(
+                application.apikey.clone(),
+                (Instant::now(), application.clone()),
+            );
+        }
+        Ok(application)
+    }
+
+    fn from_row(&self, row: &sqlx::any::AnyRow) -> Result<Application, AccessError> {
+        let secret: Vec<u8> = row.try_get("secret")?;
+        let origins: String = row.try_get("allowed_origins")?;
+        let app_key: Option<String> = row.try_get("dropbox_app_key")?;
+        let app_secret: Option<Vec<u8>> = row.try_get("dropbox_app_secret")?;
+        let dropbox_app = match (app_key, app_secret) {
+            (Some(key), Some(sealed)) => {
+                let secret = self.master_key.open(Purpose::DropboxAppSecret, &sealed)?;
+                Some(OwnDropboxApp { key, secret })
+            }
+            _ => None,
+        };
+        Ok(Application {
+            id: ApplicationId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            apikey: row.try_get("apikey")?,
+            security_enabled: row.try_get::<i64, _>("security_enabled")? != 0,
+            allowed_origins: serde_json::from_str(&origins).unwrap_or_default(),
+            dropbox_app,
+            storage_path: row.try_get("storage_path")?,
+            secret: self.master_key.open(Purpose::ApplicationSecret, &secret)?,
+        })
+    }
+}
+
+/// A change to an application; `None` leaves a member as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// What its developer calls it.
+    pub name: Option<String>,
+    /// Whether uploads and reads need a policy.
+    pub security_enabled: Option<bool>,
+    /// Origins whose pages may use it; empty: all.
+    pub allowed_origins: Option<Vec<String>>,
+    /// Its Dropbox app.
+    pub dropbox_app: Option<OwnDropboxApp>,
+    /// Put before every storage path.
+    pub storage_path: Option<String>,
+}
