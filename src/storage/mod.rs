@@ -1,1 +1,244 @@
-//! (not built yet)
+//! Where bytes lie: put in parts, commit, read ranges, delete.
+//!
+//! A [`Storage`] is a folder on this machine or an object store (S3 and its kin, or memory for
+//! tests); both keep the same promises and pass the same tests. Nothing is visible under a
+//! [`StorageKey`] before [`Upload::commit`], and then all of it is, for good. What a crashed
+//! upload leaves behind bears the id it was begun with ([`Storage::leftovers`]).
+//!
+//! Runs on tokio and knows nothing of HTTP, handles, applications or Dropbox.
+//!
+//! *Uses* none of our rooms. *Used by* `files`, `picking` and whoever else stores bytes; `config`
+//! reads its [`Settings`].
+
+mod error;
+mod folder;
+mod key;
+mod objects;
+mod opening;
+mod settings;
+mod upload;
+
+pub use error::StorageError;
+pub use key::StorageKey;
+pub use settings::Settings;
+pub use upload::{BlockSink, PartWriter, Upload};
+
+use bytes::Bytes;
+use folder::Folder;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use objects::Objects;
+use std::{collections::BTreeSet, io, ops::Range, pin::pin, sync::Arc};
+use upload::Draft;
+
+/// A stored file's bytes on their way to a reader.
+pub type ByteStream = BoxStream<'static, Result<Bytes, StorageError>>;
+
+/// A place that keeps files; cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    Folder(Arc<Folder>),
+    Objects(Arc<Objects>),
+}
+
+/// How a stream of unknown length is to be stored, for [`Storage::put`].
+#[derive(Debug, Clone, Copy)]
+pub struct Put<'a> {
+    /// Names the upload, as in [`Storage::begin`].
+    pub upload_id: &'a str,
+    /// The most bytes that are taken.
+    pub max_size: u64,
+    /// Whether a file that lies there already is replaced.
+    pub overwrite: bool,
+}
+
+impl Storage {
+    /// Starts an upload of exactly `size` bytes that becomes visible under `key` only when it is
+    /// committed.
+    ///
+    /// `upload_id` (letters, digits, `-`, `_`) names what a crash would leave behind. Two
+    /// uploads may bear the same id at once; neither disturbs the other. Without `overwrite`, a
+    /// key that is taken is [`StorageError::Exists`], here or at the commit.
+    pub async fn begin(
+        &self,
+        key: &StorageKey,
+        size: u64,
+        upload_id: &str,
+        overwrite: bool,
+    ) -> Result<Upload, StorageError> {
+        let (draft, part_size) = match &self.place {
+            Place::Folder(folder) => {
+                let draft = folder.begin(key, upload_id, overwrite).await?;
+                (Draft::Folder(draft), folder::PART_SIZE)
+            }
+            Place::Objects(objects) => {
+                let draft = objects.begin(key, upload_id, overwrite).await?;
+                (Draft::Objects(draft), objects.part_size_for(size))
+            }
+        };
+        Ok(Upload::new(draft, size, part_size))
+    }
+
+    /// Stores a stream whose length is not known, and says how long it was.
+    ///
+    /// `sink` sees every byte in order and is given back. Nothing becomes visible if the stream
+    /// fails or is longer than allowed.
+    pub async fn put<S, H>(
+        &self,
+        key: &StorageKey,
+        stream: S,
+        how: Put<'_>,
+        mut sink: H,
+    ) -> Result<(u64, H), StorageError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send,
+        H: BlockSink,
+    {
+        let limit = match &self.place {
+            Place::Folder(_) => how.max_size,
+            Place::Objects(objects) => how.max_size.min(objects.plain_limit()),
+        };
+        // Room for one byte more than allowed, so that a stream that is too long is noticed by
+        // its length and not by a part that happens to be full.
+        let most = limit.saturating_add(1);
+        let upload = self.begin(key, most, how.upload_id, how.overwrite).await?;
+        let mut pieces = pin!(stream.fuse());
+        let mut rest = Bytes::new();
+        let mut size = 0;
+        for index in 0..upload.parts() {
+            let mut part = upload.part(index).with_hasher(sink);
+            while part.room() > 0 {
+                if rest.is_empty() {
+                    match pieces.next().await {
+                        Some(piece) => rest = piece.map_err(broken_source)?,
+                        None => break,
+                    }
+                }
+                let fitting = usize::try_from(part.room())
+                    .unwrap_or(usize::MAX)
+                    .min(rest.len());
+                part.write(rest.split_to(fitting)).await?;
+            }
+            size += part.written();
+            if size > limit {
+                return Err(StorageError::TooLarge { limit });
+            }
+            let full = part.room() == 0;
+            sink = part.finish_short().await?;
+            if !full {
+                break;
+            }
+        }
+        upload.commit_at(size).await?;
+        Ok((size, sink))
+    }
+
+    /// Streams a range of a stored file.
+    ///
+    /// A range that ends behind the file's end is [`StorageError::Incomplete`].
+    pub async fn read(
+        &self,
+        key: &StorageKey,
+        range: Range<u64>,
+    ) -> Result<ByteStream, StorageError> {
+        match &self.place {
+            Place::Folder(folder) => folder.read(key, range).await,
+            Place::Objects(objects) => objects.read(key, range).await,
+        }
+    }
+
+    /// How many bytes lie under a key.
+    pub async fn size(&self, key: &StorageKey) -> Result<u64, StorageError> {
+        match &self.place {
+            Place::Folder(folder) => folder.size(key).await,
+            Place::Objects(objects) => objects.size(key).await,
+        }
+    }
+
+    /// Deletes what lies under a key; that nothing lies there is fine.
+    pub async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
+        match &self.place {
+            Place::Folder(folder) => folder.delete(key).await,
+            Place::Objects(objects) => objects.delete(key).await,
+        }
+    }
+
+    /// Writes, reads and deletes a few bytes, to see whether the storage works.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        match &self.place {
+            Place::Folder(folder) => folder.check().await,
+            Place::Objects(objects) => objects.check().await,
+        }
+    }
+
+    /// The ids of uploads that are under way or were left behind by a crash.
+    ///
+    /// To clean up beside other nodes, list first and ask which of them are alive afterwards:
+    /// an upload that begins in between is then never mistaken for a dead one.
+    pub async fn leftovers(&self) -> Result<BTreeSet<String>, StorageError> {
+        let names = match &self.place {
+            Place::Folder(folder) => folder.leftovers().await?,
+            Place::Objects(objects) => objects.leftovers().await?,
+        };
+        Ok(names
+            .iter()
+            .map(|name| key::upload_id_of(name).to_owned())
+            .collect())
+    }
+
+    /// Removes all that an upload left behind. If it is still under way, it will fail.
+    pub async fn remove_leftovers(&self, upload_id: &str) -> Result<(), StorageError> {
+        match &self.place {
+            Place::Folder(folder) => folder.remove_leftovers(upload_id).await,
+            Place::Objects(objects) => objects.remove_leftovers(upload_id).await,
+        }
+    }
+
+    /// Removes what dead uploads left behind, and says how many there were.
+    pub async fn sweep(&self, alive: impl Fn(&str) -> bool) -> Result<usize, StorageError> {
+        let mut swept = 0;
+        for upload_id in self.leftovers().await? {
+            if !alive(&upload_id) {
+                self.remove_leftovers(&upload_id).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// One line for the log: what is used, and where it is.
+    pub fn describe(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => format!("folder {}", folder.root().display()),
+            Place::Objects(objects) => objects.description.clone(),
+        }
+    }
+
+    /// Where the bytes live, in the protocol's words: `internal` or `s3`.
+    pub fn provider(&self) -> &'static str {
+        match &self.place {
+            Place::Folder(_) => "internal",
+            Place::Objects(objects) => objects.provider,
+        }
+    }
+
+    /// The bucket, or the folder's name.
+    pub fn container(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => {
+                let name = folder.root().file_name().unwrap_or_default();
+                name.to_string_lossy().into_owned()
+            }
+            Place::Objects(objects) => objects.container.clone(),
+        }
+    }
+}
+
+/// A stream that fails has not brought all its bytes, whatever the reason.
+fn broken_source(error: io::Error) -> StorageError {
+    StorageError::incomplete(format!("the source broke off: {error}"))
+}

@@ -1,0 +1,408 @@
+//! Bytes in an object store: S3 and what speaks like it, or memory for tests.
+//!
+//! A small file is one request, a large one a multipart upload whose parts travel in any order.
+//! For each multipart upload a note lies under `.uploads/` in the same bucket, so that any node
+//! can give up what a crashed one left behind; the service keeps no state of its own.
+//! May not know of folders.
+
+use super::{
+    ByteStream,
+    error::StorageError,
+    key::{RESERVED, StorageKey, leftover_name, upload_id_of},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::{
+    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
+    multipart::{MultipartStore, PartId},
+    path::Path,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{runtime::Handle, sync::OnceCell};
+
+/// The most parts a multipart upload may have, S3's own limit.
+const MOST_PARTS: u64 = 10_000;
+
+/// Part sizes are multiples of the 4 MiB blocks that Dropbox hashes.
+const PART_STEP: u64 = 4 * 1024 * 1024;
+
+/// A bucket, or a part of one.
+pub(super) struct Objects {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) multipart: Arc<dyn MultipartStore>,
+    /// Stands before every key, with a slash at its end; may be empty.
+    pub(super) prefix: String,
+    pub(super) part_size: u64,
+    pub(super) provider: &'static str,
+    pub(super) container: String,
+    pub(super) description: String,
+}
+
+/// What a node needs to know to give up another node's multipart upload.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    object: String,
+    multipart: String,
+}
+
+impl Objects {
+    /// The part size for a file: as set, but never so small that the parts become too many.
+    pub(super) fn part_size_for(&self, size: u64) -> u64 {
+        let least = size.div_ceil(MOST_PARTS);
+        if least <= self.part_size {
+            self.part_size
+        } else {
+            least.next_multiple_of(PART_STEP)
+        }
+    }
+
+    /// The largest size for which parts of the plain size do, with a byte to spare.
+    pub(super) fn plain_limit(&self) -> u64 {
+        self.part_size.saturating_mul(MOST_PARTS) - 1
+    }
+
+    fn path_of(&self, key: &StorageKey) -> Result<Path, StorageError> {
+        let whole = format!("{}{key}", self.prefix);
+        if whole.len() > 1024 {
+            return Err(StorageError::bad_key(
+                "it is longer than 1024 bytes with the prefix",
+            ));
+        }
+        Path::parse(whole).map_err(|_| StorageError::bad_key("the object store refuses the name"))
+    }
+
+    fn leftover_path(&self, name: &str) -> Result<Path, StorageError> {
+        let path = Path::parse(format!("{}{RESERVED}/{name}", self.prefix));
+        path.map_err(|_| StorageError::bad_key("the object store refuses the name"))
+    }
+
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        key: &StorageKey,
+        upload_id: &str,
+        overwrite: bool,
+    ) -> Result<ObjectDraft, StorageError> {
+        let path = self.path_of(key)?;
+        let note = self.leftover_path(&leftover_name(upload_id)?)?;
+        if !overwrite && self.exists(&path).await? {
+            return Err(StorageError::Exists);
+        }
+        let objects = Arc::clone(self);
+        Ok(ObjectDraft {
+            objects,
+            path,
+            note,
+            overwrite,
+            state: Arc::default(),
+        })
+    }
+
+    async fn exists(&self, path: &Path) -> Result<bool, StorageError> {
+        match self.store.head(path).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn read(
+        &self,
+        key: &StorageKey,
+        range: Range<u64>,
+    ) -> Result<ByteStream, StorageError> {
+        let path = self.path_of(key)?;
+        if range.is_empty() {
+            self.store.head(&path).await?;
+            return Ok(Box::pin(stream::empty()));
+        }
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range.clone())),
+            ..Default::default()
+        };
+        let found = self.store.get_opts(&path, options).await?;
+        if found.range != range {
+            let message = format!("the stored file ends at byte {}", found.meta.size);
+            return Err(StorageError::incomplete(message));
+        }
+        Ok(Box::pin(
+            found
+                .into_stream()
+                .map(|bytes| bytes.map_err(StorageError::from)),
+        ))
+    }
+
+    pub(super) async fn size(&self, key: &StorageKey) -> Result<u64, StorageError> {
+        Ok(self.store.head(&self.path_of(key)?).await?.size)
+    }
+
+    pub(super) async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
+        self.remove(&self.path_of(key)?).await
+    }
+
+    async fn remove(&self, path: &Path) -> Result<(), StorageError> {
+        match self.store.delete(path).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), StorageError> {
+        let path = self.leftover_path(&leftover_name("probe")?)?;
+        let probe = Bytes::from_static(b"probe");
+        self.store
+            .put(&path, probe.clone().into())
+            .await
+            .map_err(no_bucket)?;
+        let read = async { self.store.get(&path).await?.bytes().await }.await;
+        self.remove(&path).await?;
+        if read? == probe {
+            Ok(())
+        } else {
+            Err(StorageError::unavailable(
+                "what was written is not what is read",
+            ))
+        }
+    }
+
+    pub(super) async fn leftovers(&self) -> Result<Vec<String>, StorageError> {
+        let folder = self.leftover_path("")?;
+        let found: Vec<_> = self.store.list(Some(&folder)).try_collect().await?;
+        let name = |path: &Path| path.filename().map(str::to_owned);
+        Ok(found
+            .iter()
+            .filter_map(|object| name(&object.location))
+            .collect())
+    }
+
+    pub(super) async fn remove_leftovers(&self, upload_id: &str) -> Result<(), StorageError> {
+        for name in self.leftovers().await? {
+            if upload_id_of(&name) == upload_id {
+                self.give_up(&self.leftover_path(&name)?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Aborts the multipart upload that a note speaks of, then removes the note.
+    async fn give_up(&self, note: &Path) -> Result<(), StorageError> {
+        let text = match self.store.get(note).await {
+            Ok(found) => found.bytes().await?,
+            Err(Error::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        // Anything else in there, such as a probe, has nothing to abort.
+        if let Ok(Note { object, multipart }) = serde_json::from_slice(&text)
+            && let Ok(path) = Path::parse(object)
+        {
+            self.abort(&path, &multipart).await?;
+        }
+        self.remove(note).await
+    }
+
+    async fn abort(&self, path: &Path, multipart: &String) -> Result<(), StorageError> {
+        match self.multipart.abort_multipart(path, multipart).await {
+            // It was completed or aborted already.
+            Err(Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A store that cannot find what we are about to write lacks the whole bucket.
+fn no_bucket(error: Error) -> StorageError {
+    match error {
+        Error::NotFound { .. } => StorageError::denied("the bucket does not exist"),
+        _ => error.into(),
+    }
+}
+
+/// An object that is being written.
+pub(super) struct ObjectDraft {
+    objects: Arc<Objects>,
+    path: Path,
+    note: Path,
+    overwrite: bool,
+    state: Arc<DraftState>,
+}
+
+#[derive(Default)]
+struct DraftState {
+    /// The whole of a small file.
+    small: Mutex<Option<PutPayload>>,
+    /// The id of the multipart upload; begun by the first part that needs it.
+    multipart: OnceCell<String>,
+    parts: Mutex<Vec<Option<PartId>>>,
+    ended: Mutex<bool>,
+}
+
+impl ObjectDraft {
+    /// Sends a part, or keeps it if it is the `whole` file.
+    pub(super) async fn put_part(
+        &self,
+        index: u64,
+        bytes: Vec<Bytes>,
+        whole: bool,
+    ) -> Result<(), StorageError> {
+        let payload = PutPayload::from_iter(bytes);
+        let too_many = |_| StorageError::TooLarge {
+            limit: self.objects.plain_limit(),
+        };
+        let index = usize::try_from(index).map_err(too_many)?;
+        if whole {
+            *self
+                .state
+                .small
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(payload);
+            return Ok(());
+        }
+        let multipart = self
+            .state
+            .multipart
+            .get_or_try_init(|| self.start())
+            .await?;
+        let sent = self
+            .objects
+            .multipart
+            .put_part(&self.path, multipart, index, payload)
+            .await;
+        let part = sent.map_err(|error| match error {
+            Error::NotFound { .. } => StorageError::incomplete("the upload was swept away"),
+            _ => error.into(),
+        })?;
+        let mut parts = self
+            .state
+            .parts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if parts.len() <= index {
+            parts.resize(index + 1, None);
+        }
+        parts[index] = Some(part);
+        Ok(())
+    }
+
+    /// Begins the multipart upload and leaves a note of it.
+    async fn start(&self) -> Result<String, StorageError> {
+        let begun = self.objects.multipart.create_multipart(&self.path).await;
+        let multipart = begun.map_err(no_bucket)?;
+        let note = Note {
+            object: self.path.to_string(),
+            multipart: multipart.clone(),
+        };
+        let text = serde_json::to_vec(&note);
+        let text = text.map_err(|error| StorageError::unavailable(error.to_string()))?;
+        if let Err(error) = self.objects.store.put(&self.note, text.into()).await {
+            self.objects.abort(&self.path, &multipart).await?;
+            return Err(error.into());
+        }
+        Ok(multipart)
+    }
+
+    pub(super) async fn commit(&self, size: u64) -> Result<(), StorageError> {
+        let Some(multipart) = self.state.multipart.get() else {
+            let small = self
+                .state
+                .small
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            return self.put_whole(small.unwrap_or_default(), size).await;
+        };
+        let parts: Option<Vec<_>> = {
+            let mut parts = self
+                .state
+                .parts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            parts.drain(..).collect()
+        };
+        let parts = parts.ok_or_else(|| StorageError::incomplete("a part is missing"))?;
+        // Stores offer no "create only" here; nothing of ours writes one key from two places.
+        if !self.overwrite && self.objects.exists(&self.path).await? {
+            return Err(StorageError::Exists);
+        }
+        let done = self
+            .objects
+            .multipart
+            .complete_multipart(&self.path, multipart, parts)
+            .await;
+        done.map_err(|error| match error {
+            Error::NotFound { .. } => StorageError::incomplete("the upload was swept away"),
+            _ => error.into(),
+        })?;
+        self.end();
+        // A note that stays is removed by the next sweep, which finds nothing to abort.
+        let _ = self.objects.remove(&self.note).await;
+        Ok(())
+    }
+
+    async fn put_whole(&self, bytes: PutPayload, size: u64) -> Result<(), StorageError> {
+        if bytes.content_length() as u64 != size {
+            let message = format!("{} of {size} bytes came", bytes.content_length());
+            return Err(StorageError::incomplete(message));
+        }
+        self.end();
+        let store = &self.objects.store;
+        if self.overwrite {
+            store.put(&self.path, bytes).await.map_err(no_bucket)?;
+            return Ok(());
+        }
+        match store
+            .put_opts(&self.path, bytes.clone(), PutMode::Create.into())
+            .await
+        {
+            Ok(_) => Ok(()),
+            // A store that does not know "create only".
+            Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => {
+                if self.objects.exists(&self.path).await? {
+                    return Err(StorageError::Exists);
+                }
+                store.put(&self.path, bytes).await.map_err(no_bucket)?;
+                Ok(())
+            }
+            Err(error) => Err(no_bucket(error)),
+        }
+    }
+
+    /// Whether there was still something to take back; there is not from now on.
+    fn end(&self) -> bool {
+        !std::mem::replace(
+            &mut *self
+                .state
+                .ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+            true,
+        )
+    }
+
+    pub(super) async fn discard(&self) {
+        if self.end()
+            && let Some(multipart) = self.state.multipart.get()
+        {
+            // The note stays if the store refuses, and the next sweep tries again.
+            if self.objects.abort(&self.path, multipart).await.is_ok() {
+                let _ = self.objects.remove(&self.note).await;
+            }
+        }
+    }
+
+    pub(super) fn discard_later(&self) {
+        // Without a runtime the note alone remains, for the next sweep.
+        if let Ok(runtime) = Handle::try_current() {
+            let draft = Self {
+                objects: Arc::clone(&self.objects),
+                path: self.path.clone(),
+                note: self.note.clone(),
+                overwrite: self.overwrite,
+                state: Arc::clone(&self.state),
+            };
+            runtime.spawn(async move { draft.discard().await });
+        }
+    }
+}
