@@ -1,1 +1,32 @@
-//! (not built yet)
+//! The edge: every route, who asks, what is answered.
+//!
+//! With the sandbox the only room that knows actix, and the only one that knows statuses. A
+//! handler reads, asks a room, answers; rooms run on the outbound runtime, reached by
+//! [`Edge::run`]. Routes are served on every host alike: which host a client calls (`cdn.`,
+//! `cloud.`, … of a cname, or the one origin) changes nothing.
+//!
+//! Uses all rooms but `sandbox`. Used by `app`.
+
+mod cors;
+mod edge;
+mod health;
+mod problem;
+mod request_id;
+mod server;
+mod settings;
+
+use actix_web::web::{self, ServiceConfig};
+
+pub use edge::Edge;
+pub use problem::{Problem, Refusal};
+pub use request_id::current as current_request_id;
+pub use server::{Server, start};
+pub use settings::Settings;
+
+/// Every route of the server, by who calls it. Each resource has a file of its own.
+fn routes(config: &mut ServiceConfig) {
+    config
+        // Whoever watches over the process.
+        .route("/healthz", web::get().to(health::alive))
+        .route("/readyz", web::get().to(health::ready));
+}

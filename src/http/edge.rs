@@ -1,0 +1,64 @@
+//! What handlers reach: the rooms, and the runtime on which these do their work.
+
+use std::future::Future;
+
+use super::problem::Problem;
+use super::request_id;
+use super::settings::Settings;
+use crate::access::{Applications, ManagementTokens};
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::events::Events;
+use crate::files::{Catalog, Links};
+use crate::storage::Storage;
+
+/// The rooms behind the edge; handlers get it as `web::Data<Edge>`.
+pub struct Edge {
+    /// The runtime on which all outbound work runs. An actix worker is a thread of its own:
+    /// a connection opened there would make one worker wait for another.
+    pub outbound: tokio::runtime::Handle,
+    /// What time it is.
+    pub clock: Clock,
+    /// The edge's own settings.
+    pub settings: Settings,
+    /// The catalog's database, for health checks and transactions of the file API.
+    pub database: Database,
+    /// Where bytes lie.
+    pub storage: Storage,
+    /// Applications and their policies.
+    pub applications: Applications,
+    /// Bearer tokens of the management API.
+    pub tokens: ManagementTokens,
+    /// Files.
+    pub catalog: Catalog,
+    /// The links handed out.
+    pub links: Links,
+    /// What happened.
+    pub events: Events,
+}
+
+impl Edge {
+    /// Runs `work` on the outbound runtime and waits for it.
+    ///
+    /// When the client goes away this stops waiting and the work is dropped; what must go on
+    /// all the same (a copy that was recorded) spawns itself.
+    ///
+    /// # Errors
+    /// The work's own error as a [`Problem`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Into<Problem> + Send + 'static,
+    {
+        let work = request_id::carry(work);
+        let task = tokio_util::task::AbortOnDropHandle::new(self.outbound.spawn(work));
+        match task.await {
+            Ok(result) => result.map_err(Into::into),
+            Err(ended) => {
+                log::error!("a request's work came to a sudden end: {ended}");
+                Err(Problem::internal())
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Whether the process lives, and whether it can do its work.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::Edge;
+
+/// The process answers.
+pub(super) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "alive" }))
+}
+
+/// The database and the storage answer; names the one that does not. Details go to the log.
+pub(super) async fn ready(edge: web::Data<Edge>) -> HttpResponse {
+    let database = edge.database.clone();
+    let database_answers = edge
+        .run(async move { database.check().await })
+        .await
+        .is_ok();
+    let ready = database_answers;
+    let parts = json!({ "ready": ready, "database": database_answers });
+    if ready {
+        HttpResponse::Ok().json(parts)
+    } else {
+        HttpResponse::ServiceUnavailable().json(parts)
+    }
+}
