@@ -7,6 +7,7 @@
 //!
 //! Uses all rooms but `sandbox`. Used by `app`.
 
+mod caller;
 mod cors;
 mod edge;
 mod health;
