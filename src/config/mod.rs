@@ -1,1 +1,137 @@
-//! (not built yet)
+//! The settings: each room's own, gathered from defaults, a file and the environment.
+//!
+//! `defaults.toml` is the default and the reference. A TOML file may override any of it, an
+//! environment variable overrides both. A key that is not in the reference, and a value that a
+//! room refuses, is a [`Fault`]; all of them are named at once, and nothing starts.
+//!
+//! Uses every room, for its `Settings`. Used by `app`.
+
+mod layers;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::{database, dropbox, http, storage};
+
+pub use layers::Fault;
+
+/// The reference, with every setting and its default.
+pub const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The edge.
+    pub http: http::Settings,
+    /// The process.
+    pub server: Server,
+    /// The catalog's database.
+    pub database: database::Settings,
+    /// Redis, for the delivery queue.
+    pub redis: Redis,
+    /// Where bytes lie.
+    pub storage: storage::Settings,
+    /// Dropbox and how it is reached.
+    pub dropbox: dropbox::Settings,
+}
+
+/// Settings of the process as a whole.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Folder of the embedded parts.
+    pub data_dir: PathBuf,
+    /// 32 bytes in base64; empty: generated into the data folder.
+    pub master_key: String,
+    /// Threads of the outbound runtime; 0: one for each core, at least two.
+    pub outbound_threads: usize,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where Redis is.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `redis://…` or `rediss://…`; empty: the embedded queue.
+    pub url: String,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Reads the settings: defaults, then `file` if there is one, then the environment.
+    ///
+    /// # Errors
+    /// Every [`Fault`] found, each naming the key and where its value came from.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<Fault>> {
+        let settings = layers::gather(DEFAULTS, file, environment)?;
+        let faults = settings.contradictions();
+        if faults.is_empty() {
+            Ok(settings)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The defaults alone, for tests and the demo to start from.
+    ///
+    /// # Errors
+    /// Never, as a test shows; the type says so because the file is read at run time.
+    pub fn defaults() -> Result<Self, Vec<Fault>> {
+        Self::load(None, std::iter::empty())
+    }
+
+    /// Settings that are right alone and wrong together.
+    fn contradictions(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut refuse = |key: &str, why: &str| faults.push(Fault::new(key, "settings", why));
+        let url = &self.http.public_url;
+        let parsed = url::Url::parse(url)
+            .ok()
+            .filter(|url| url.has_host() && url.path() == "/");
+        if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
+            refuse(
+                "http.public_url",
+                "must be an origin such as https://files.example.com",
+            );
+        }
+        if self.http.cname.contains(['/', ' ']) {
+            refuse("http.cname", "must be a host name, with a port if need be");
+        }
+        let on_postgres = self.database.url.starts_with("postgres");
+        if on_postgres && self.server.master_key.is_empty() {
+            refuse(
+                "server.master_key",
+                "is required with PostgreSQL: all nodes must share it",
+            );
+        }
+        let one_only = self.dropbox.app_key.is_empty() != self.dropbox.app_secret.is_empty();
+        if one_only {
+            refuse(
+                "dropbox.app_key",
+                "and dropbox.app_secret must be set both or neither",
+            );
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! What the settings promise.
+
+use super::{DEFAULTS, Settings, layers::variable};
+use std::io::Write as _;
+
+fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+    let mut toml = tempfile::NamedTempFile::new().unwrap();
+    toml.write_all(file.as_bytes()).unwrap();
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Settings::load(Some(toml.path()), environment)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_defaults_are_settings_without_fault() {
+    assert_eq!(
+        Settings::defaults().unwrap().http.listen.to_string(),
+        "127.0.0.1:8080"
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let settings = load(
+        "[http]\nlisten = \"127.0.0.1:1\"\nmax_body = \"2MiB\"",
+        &[
+            ("LONGSHORE_LISTEN", "127.0.0.1:2"),
+            ("LONGSHORE_DATABASE_MAX_CONNECTIONS", "7"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(settings.http.listen.port(), 2);
+    assert_eq!(settings.http.max_body.as_u64(), 2 * 1024 * 1024);
+    assert_eq!(settings.database.max_connections, 7);
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let faults = load(
+        "[http]\nlisten = \"here\"\nlissten = 1\n[nonsense]\na = 1",
+        &[("LONGSHORE_WORKERS", "many"), ("LONGSHORE_INVENTED", "1")],
+    )
+    .unwrap_err()
+    .join("\n");
+    for key in [
+        "http.listen ",
+        "http.lissten",
+        "nonsense.a",
+        "http.workers",
+        "LONGSHORE_INVENTED",
+    ] {
+        assert!(faults.contains(key), "{key} is missing in:\n{faults}");
+    }
+}
+
+#[test]
+fn a_fault_does_not_quote_a_secret() {
+    let faults = load("[dropbox]\napi_url = \"ftp://user:hunter2@host\"", &[]).unwrap_err();
+    assert!(!faults.join("\n").contains("hunter2"), "{faults:?}");
+    let faults = load("[server]\nmaster_key = \"hunter2", &[]).unwrap_err();
+    assert!(!faults.join("\n").contains("hunter2"), "{faults:?}");
+}
+
+#[test]
+fn debugging_output_shows_no_secret() {
+    let settings = load(
+        "",
+        &[
+            ("LONGSHORE_MASTER_KEY", "hunter2-master"),
+            (
+                "LONGSHORE_DATABASE_URL",
+                "postgres://u:hunter2-database@h/d",
+            ),
+            ("LONGSHORE_REDIS_URL", "redis://:hunter2-redis@h"),
+            ("LONGSHORE_DROPBOX_APP_KEY", "key"),
+            ("LONGSHORE_DROPBOX_APP_SECRET", "hunter2-app"),
+            ("LONGSHORE_STORAGE_S3_SECRET_KEY", "hunter2-s3"),
+        ],
+    )
+    .unwrap();
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn postgresql_needs_a_master_key_of_its_own() {
+    let faults = load("", &[("LONGSHORE_DATABASE_URL", "postgres://h/d")]).unwrap_err();
+    assert!(faults.join("\n").contains("server.master_key"));
+}
+
+#[test]
+fn every_setting_says_its_variable_in_the_reference() {
+    let table: toml::Table = DEFAULTS.parse().unwrap();
+    for (section, keys) in &table {
+        for key in keys.as_table().unwrap().keys() {
+            let name = variable(section, key);
+            let short = name.rsplit('_').take(2).collect::<Vec<_>>();
+            let suffix = format!("…_{}_{}", short[1], short[0]);
+            assert!(
+                DEFAULTS.contains(&name) || DEFAULTS.contains(&suffix),
+                "{name}"
+            );
+        }
+    }
+}
