@@ -199,6 +199,11 @@ impl Policy {
         Ok(())
     }
 
+    /// The smallest file it allows, in bytes.
+    pub fn min_size(&self) -> Option<u64> {
+        self.min_size
+    }
+
     /// The largest file it allows, in bytes.
     pub fn max_size(&self) -> Option<u64> {
         self.max_size

@@ -60,7 +60,7 @@ fn upload(file: &StoredFile, links: &Links) -> Value {
             "url": links.file(&file.handle),
             "filename": file.filename,
             "client": file.client,
-            "key": file.storage_key,
+            "key": file.key(),
             "type": file.mimetype,
             "status": "Stored",
             "size": file.size,

@@ -77,6 +77,21 @@ impl Catalog {
             .await?;
         row.as_ref().map_or(Err(FileError::NotFound), from_row)
     }
+
+    /// Whether a live file's bytes lie under this storage key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn names(&self, storage_key: &str) -> Result<bool, FileError> {
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query(
+            "SELECT 1 FROM files WHERE storage_key = $1 AND deleted_at IS NULL LIMIT 1",
+        )
+        .bind(storage_key.to_owned())
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(row.is_some())
+    }
 }
 
 fn from_row(row: &AnyRow) -> Result<StoredFile, FileError> {

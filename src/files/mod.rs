@@ -82,6 +82,18 @@ pub struct StoredFile {
     pub modified_at: DateTime<Utc>,
 }
 
+impl StoredFile {
+    /// The object's key within its container, as it is told to integrators. A container that a
+    /// pick asked for is a folder of the configured storage.
+    pub fn key(&self) -> &str {
+        let within = self.storage_key.strip_prefix(self.container.as_str());
+        match within.and_then(|rest| rest.strip_prefix('/')) {
+            Some(key) if !self.container.is_empty() => key,
+            _ => &self.storage_key,
+        }
+    }
+}
+
 /// Why the catalog could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

@@ -7,9 +7,11 @@ use super::request_id;
 use super::settings::Settings;
 use crate::access::{Applications, ManagementTokens};
 use crate::clock::Clock;
+use crate::connections::Connections;
 use crate::database::Database;
 use crate::events::Events;
 use crate::files::{Catalog, Links};
+use crate::picking::Picking;
 use crate::storage::Storage;
 
 /// The rooms behind the edge; handlers get it as `web::Data<Edge>`.
@@ -35,6 +37,10 @@ pub struct Edge {
     pub links: Links,
     /// What happened.
     pub events: Events,
+    /// People's Dropboxes.
+    pub connections: Connections,
+    /// The picks.
+    pub picking: Picking,
 }
 
 impl Edge {

@@ -11,6 +11,7 @@ mod caller;
 mod cors;
 mod edge;
 mod health;
+mod picks;
 mod problem;
 mod request_id;
 mod server;
@@ -27,6 +28,11 @@ pub use settings::Settings;
 /// Every route of the server, by who calls it. Each resource has a file of its own.
 fn routes(config: &mut ServiceConfig) {
     config
+        // The picker, in an end user's browser: Filestack's cloud API.
+        .route("/store/", web::post().to(picks::store))
+        .route("/store", web::post().to(picks::store))
+        .route("/link/", web::post().to(picks::link))
+        .route("/link", web::post().to(picks::link))
         // Whoever watches over the process.
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready));

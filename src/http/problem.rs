@@ -13,9 +13,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use super::request_id;
-use crate::access::AccessError;
-use crate::database::DatabaseError;
-use crate::files::FileError;
+
+mod rooms;
 
 /// An error as it is told to a client.
 #[derive(Clone, Debug)]
@@ -148,62 +147,3 @@ impl<E: Into<Problem>> From<E> for Refusal {
     }
 }
 
-impl From<DatabaseError> for Problem {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Unavailable(why) => {
-                log::warn!("the database is not available: {why}");
-                let message = "the server's database does not answer; try again";
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "database-unavailable",
-                    message,
-                )
-                .retry_after(Duration::from_secs(2))
-            }
-            other => {
-                log::error!("{other}");
-                Self::internal()
-            }
-        }
-    }
-}
-
-impl From<AccessError> for Problem {
-    fn from(error: AccessError) -> Self {
-        let message = error.to_string();
-        match error {
-            AccessError::UnknownApplication => {
-                Self::new(StatusCode::UNAUTHORIZED, "unknown-apikey", message)
-            }
-            AccessError::PolicyMissing => {
-                Self::new(StatusCode::FORBIDDEN, "policy-required", message)
-            }
-            AccessError::PolicyInvalid(_) => {
-                Self::new(StatusCode::FORBIDDEN, "invalid-policy", message)
-            }
-            AccessError::PolicyExpired => {
-                Self::new(StatusCode::FORBIDDEN, "policy-expired", message)
-            }
-            AccessError::NotAllowed(_) => Self::new(StatusCode::FORBIDDEN, "not-allowed", message),
-            AccessError::WrongCredentials => {
-                Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", message)
-            }
-            AccessError::Invalid(_) => Self::bad_request(message),
-            AccessError::Seal(error) => {
-                log::error!("{error}");
-                Self::internal()
-            }
-            AccessError::Database(error) => error.into(),
-        }
-    }
-}
-
-impl From<FileError> for Problem {
-    fn from(error: FileError) -> Self {
-        match error {
-            FileError::NotFound | FileError::BadHandle => Self::not_found(error.to_string()),
-            FileError::Database(error) => error.into(),
-        }
-    }
-}

@@ -1,0 +1,202 @@
+//! What each room's errors are to a client: status, stable code, words.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use super::Problem;
+use crate::access::AccessError;
+use crate::connections::ConnectionError;
+use crate::database::DatabaseError;
+use crate::dropbox::DropboxError;
+use crate::files::FileError;
+use crate::picking::PickError;
+use crate::storage::StorageError;
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(why) => {
+                log::warn!("the database is not available: {why}");
+                let message = "the server's database does not answer; try again";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "database-unavailable",
+                    message,
+                )
+                .retry_after(Duration::from_secs(2))
+            }
+            other => {
+                log::error!("{other}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let message = error.to_string();
+        match error {
+            AccessError::UnknownApplication => {
+                Self::new(StatusCode::UNAUTHORIZED, "unknown-apikey", message)
+            }
+            AccessError::PolicyMissing => {
+                Self::new(StatusCode::FORBIDDEN, "policy-required", message)
+            }
+            AccessError::PolicyInvalid(_) => {
+                Self::new(StatusCode::FORBIDDEN, "invalid-policy", message)
+            }
+            AccessError::PolicyExpired => {
+                Self::new(StatusCode::FORBIDDEN, "policy-expired", message)
+            }
+            AccessError::NotAllowed(_) => Self::new(StatusCode::FORBIDDEN, "not-allowed", message),
+            AccessError::WrongCredentials => {
+                Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", message)
+            }
+            AccessError::Invalid(_) => Self::bad_request(message),
+            AccessError::Seal(error) => {
+                log::error!("{error}");
+                Self::internal()
+            }
+            AccessError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::NotFound | FileError::BadHandle => Self::not_found(error.to_string()),
+            FileError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConnectionError> for Problem {
+    fn from(error: ConnectionError) -> Self {
+        let message = error.to_string();
+        match error {
+            ConnectionError::NotConnected => {
+                Self::new(StatusCode::UNAUTHORIZED, "not-connected", message)
+            }
+            ConnectionError::Reconnect => Self::new(StatusCode::UNAUTHORIZED, "reconnect", message),
+            ConnectionError::InvalidSession => {
+                Self::new(StatusCode::UNAUTHORIZED, "invalid-session", message)
+            }
+            ConnectionError::NotConfigured => {
+                Self::new(StatusCode::FORBIDDEN, "dropbox-not-configured", message)
+            }
+            ConnectionError::ReturnUrlTooLong => Self::bad_request(message),
+            ConnectionError::Dropbox(error) => error.into(),
+            ConnectionError::Access(error) => error.into(),
+            ConnectionError::Seal(error) => {
+                log::error!("{error}");
+                Self::internal()
+            }
+            ConnectionError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DropboxError> for Problem {
+    fn from(error: DropboxError) -> Self {
+        use DropboxError as E;
+        let message = error.to_string();
+        let wait = error.retry_after();
+        let problem = match error {
+            E::LinkRevoked | E::TokenExpired => {
+                Self::new(StatusCode::UNAUTHORIZED, "reconnect", message)
+            }
+            E::MissingScope { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "dropbox-missing-scope", message)
+            }
+            E::AppMisconfigured { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "dropbox-app-misconfigured", message)
+            }
+            E::RateLimited { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "dropbox-rate-limited", message)
+            }
+            E::Unavailable { .. } | E::Stalled { .. } | E::Cut { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, "dropbox-unavailable", message)
+            }
+            E::PathNotFound => Self::new(StatusCode::NOT_FOUND, "path-not-found", message),
+            E::NotAFile | E::NotAFolder | E::NotDownloadable { .. } | E::BadRequest { .. } => {
+                Self::bad_request(message)
+            }
+            E::NoPermission(_) | E::RestrictedContent => {
+                Self::new(StatusCode::FORBIDDEN, "dropbox-no-permission", message)
+            }
+            E::Changed | E::Conflict(_) | E::CursorReset | E::PathRootChanged { .. } => {
+                Self::new(StatusCode::CONFLICT, "dropbox-changed", message)
+            }
+            E::InsufficientSpace => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "dropbox-full", message)
+            }
+            other => {
+                log::warn!("Dropbox answered in an unexpected way: {other}");
+                let message = "Dropbox answered in an unexpected way";
+                Self::new(StatusCode::BAD_GATEWAY, "dropbox-unexpected", message)
+            }
+        };
+        match wait {
+            Some(wait) => problem.retry_after(wait),
+            None => problem,
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        use StorageError as E;
+        let message = error.to_string();
+        match error {
+            E::NotFound => Self::not_found(message),
+            E::Exists => Self::new(StatusCode::CONFLICT, "path-taken", message),
+            E::BadKey { .. } => Self::bad_request(message),
+            E::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file-size", message),
+            E::Full => {
+                log::error!("{message}");
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", message)
+            }
+            E::Unavailable { .. } | E::Incomplete { .. } | E::Denied { .. } => {
+                // What the store said is the operator's business and may name places inside.
+                log::error!("{message}");
+                let message = "the storage does not work at the moment; try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", message)
+                    .retry_after(Duration::from_secs(5))
+            }
+        }
+    }
+}
+
+impl From<PickError> for Problem {
+    fn from(error: PickError) -> Self {
+        use PickError as E;
+        let (code, message) = (error.code(), error.to_string());
+        match error {
+            E::Invalid(_) | E::NotCopyable(_) => Self::new(StatusCode::BAD_REQUEST, code, message),
+            E::Size { size, limit } if size > limit => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message)
+            }
+            E::Size { .. } => Self::new(StatusCode::BAD_REQUEST, code, message),
+            E::Corrupt => Self::new(StatusCode::BAD_GATEWAY, code, message),
+            E::OtherRequest => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
+            E::PathTaken => Self::new(StatusCode::CONFLICT, code, message),
+            E::Earlier { code: "deleted", .. } => Self::new(StatusCode::GONE, "deleted", message),
+            E::Earlier { .. } => Self::new(StatusCode::CONFLICT, code, message),
+            E::Busy(wait) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(wait)
+            }
+            E::LeaseLost => {
+                let message = "the copy goes on; send the same request again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+                    .retry_after(Duration::from_secs(1))
+            }
+            E::Connection(error) => error.into(),
+            E::Dropbox(error) => error.into(),
+            E::Storage(error) => error.into(),
+            E::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The ledger of picks: each is written down before the first byte moves.
+//!
+//! A pick belongs to the node that holds its lease. A node that dies stops renewing it, and
+//! another takes the pick over. Leases are compared by the node's clock with a margin, because
+//! clocks of nodes differ.
+
+use futures_util::FutureExt;
+use sqlx::Row;
+
+use super::PickError;
+use super::request::{PickRequest, Wanted};
+use crate::access::ApplicationId;
+use crate::clock::Clock;
+use crate::database::{Database, DatabaseError, Tx};
+use crate::files::Handle;
+
+/// How a pick stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    ToDo,
+    Done,
+    Failed,
+}
+
+/// One pick, as the ledger has it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub id: i64,
+    pub application_id: ApplicationId,
+    pub connection_id: i64,
+    pub source_path: String,
+    pub request: String,
+    pub handle: Handle,
+    pub state: State,
+    pub attempts: i64,
+    pub lease_until: i64,
+}
+
+impl Entry {
+    /// What was asked for.
+    pub fn wanted(&self) -> Result<Wanted, PickError> {
+        serde_json::from_str(&self.request)
+            .map_err(|_| PickError::Invalid("the pick cannot be read any more".to_owned()))
+    }
+}
+
+/// The ledger, and which node we are in it.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    database: Database,
+    clock: Clock,
+    /// Names this process among all that share the database.
+    owner: String,
+    lease_ms: i64,
+}
+
+/// Marks a storage key in the ledger as one that bears no handle; no key begins so.
+const SHARED: &str = "/";
+
+const COLUMNS: &str = "id, application_id, connection_id, source_path, request, handle, state, \
+     attempts, lease_until";
+
+impl Ledger {
+    pub fn new(database: Database, clock: Clock, lease: std::time::Duration) -> Self {
+        let owner = crate::access::random_name(16);
+        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
+        Self {
+            database,
+            clock,
+            owner,
+            lease_ms,
+        }
+    }
+
+    /// Writes a pick down, leased to us; or finds the one that this request repeats.
+    pub async fn open(
+        &self,
+        request: &PickRequest,
+        wanted: &Wanted,
+        dedup: &str,
+    ) -> Result<(Entry, bool), PickError> {
+        let text = serde_json::json!(wanted).to_string();
+        let handle = Handle::generate();
+        let (now, until) = self.lease();
+        let (me, request) = (self.clone(), request.clone());
+        let dedup = dedup.to_owned();
+        self.database
+            .write(move |tx| {
+                async move {
+                    let added = sqlx::query(
+                        "INSERT INTO picks (application_id, session_hash, connection_id, dedup, \
+                         source_path, request, handle, attempts, lease_owner, lease_until, \
+                         created_at, updated_at) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $10) \
+                         ON CONFLICT (application_id, dedup) DO NOTHING",
+                    )
+                    .bind(request.application.id.0)
+                    .bind(request.session_hash)
+                    .bind(request.connection_id)
+                    .bind(dedup.clone())
+                    .bind(request.path.clone())
+                    .bind(text.clone())
+                    .bind(handle.as_str().to_owned())
+                    .bind(me.owner.clone())
+                    .bind(until)
+                    .bind(now)
+                    .execute(&mut *tx)
+                    .await?;
+                    let entry = find(tx, request.application.id, &dedup).await?;
+                    let fresh = added.rows_affected() == 1;
+                    if !fresh && (entry.request != text || entry.source_path != request.path) {
+                        return Err(PickError::OtherRequest);
+                    }
+                    Ok((entry, fresh))
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Takes over a pick whose lease has run out, or that failed and is asked for again.
+    /// Answers whether it is ours now.
+    pub async fn take_over(&self, entry: &Entry) -> Result<bool, PickError> {
+        let (now, until) = self.lease();
+        let (me, entry) = (self.clone(), entry.clone());
+        let was = entry.state == State::Failed;
+        self.database
+            .write(move |tx| {
+                async move {
+                    // The count of attempts is the fence: of two nodes that try, one finds it
+                    // changed. A failed pick that is asked for again starts counting anew.
+                    let taken = sqlx::query(
+                        "UPDATE picks SET lease_owner = $1, lease_until = $2, updated_at = $3, \
+                         attempts = $4, state = 0 \
+                         WHERE id = $5 AND attempts = $6 AND lease_until = $7 AND state = $8",
+                    )
+                    .bind(me.owner.clone())
+                    .bind(until)
+                    .bind(now)
+                    .bind(if was { 1 } else { entry.attempts + 1 })
+                    .bind(entry.id)
+                    .bind(entry.attempts)
+                    .bind(entry.lease_until)
+                    .bind(if was { 2_i64 } else { 0 })
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, PickError>(taken.rows_affected() == 1)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Says that we still work on a pick, and how far we are; `false` when it is ours no more.
+    pub async fn renew(&self, id: i64, copied: u64) -> Result<bool, PickError> {
+        let (now, until) = self.lease();
+        let owner = self.owner.clone();
+        let copied = i64::try_from(copied).unwrap_or(i64::MAX);
+        self.database
+            .write(move |tx| {
+                async move {
+                    let done = sqlx::query(
+                        "UPDATE picks SET lease_until = $1, updated_at = $2, copied = $3 \
+                         WHERE id = $4 AND lease_owner = $5 AND state = 0",
+                    )
+                    .bind(until)
+                    .bind(now)
+                    .bind(copied)
+                    .bind(id)
+                    .bind(owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, PickError>(done.rows_affected() == 1)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Marks a pick as done, inside the transaction that records its file and event.
+    ///
+    /// # Errors
+    /// [`PickError::LeaseLost`] takes that transaction back: another node has the pick.
+    pub async fn finish(
+        &self,
+        tx: &mut Tx,
+        id: i64,
+        size: u64,
+        rev: &str,
+    ) -> Result<(), PickError> {
+        let done = sqlx::query(
+            "UPDATE picks SET state = 1, updated_at = $1, size = $2, copied = $2, \
+             source_rev = $3, error_code = '', error_message = '' \
+             WHERE id = $4 AND lease_owner = $5 AND state = 0",
+        )
+        .bind(self.clock.now_ms())
+        .bind(i64::try_from(size).unwrap_or(i64::MAX))
+        .bind(rev.to_owned())
+        .bind(id)
+        .bind(self.owner.clone())
+        .execute(tx)
+        .await
+        .map_err(DatabaseError::from)?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(PickError::LeaseLost)
+        }
+    }
+
+    /// Marks a pick as failed; `false` when it is ours no more or has ended otherwise.
+    pub async fn fail(&self, id: i64, error: &PickError) -> Result<bool, PickError> {
+        let (code, message) = (error.code(), error.to_string());
+        let (now, owner) = (self.clock.now_ms(), self.owner.clone());
+        self.database
+            .write(move |tx| {
+                async move {
+                    let done = sqlx::query(
+                        "UPDATE picks SET state = 2, updated_at = $1, error_code = $2, \
+                         storage_key = CASE WHEN storage_key LIKE '/%' THEN '' \
+                         ELSE storage_key END, \
+                         error_message = $3 WHERE id = $4 AND lease_owner = $5 AND state = 0",
+                    )
+                    .bind(now)
+                    .bind(code.to_owned())
+                    .bind(message)
+                    .bind(id)
+                    .bind(owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, PickError>(done.rows_affected() == 1)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Writes down where a pick's object is to lie, before anything lies there. A key without a
+    /// handle in it could be another's, so it is marked and never removed on our own account.
+    /// Answers whether the very same place was written down before, by an attempt that died.
+    pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<bool, PickError> {
+        let key = if shared {
+            format!("{SHARED}{key}")
+        } else {
+            key.to_owned()
+        };
+        let owner = self.owner.clone();
+        self.database
+            .write(move |tx| {
+                async move {
+                    let row = sqlx::query("SELECT storage_key FROM picks WHERE id = $1")
+                        .bind(id)
+                        .fetch_one(&mut *tx)
+                        .await?;
+                    let before = row.try_get::<String, _>("storage_key")? == key;
+                    sqlx::query(
+                        "UPDATE picks SET storage_key = $1 \
+                         WHERE id = $2 AND lease_owner = $3 AND state = 0",
+                    )
+                    .bind(key)
+                    .bind(id)
+                    .bind(owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, PickError>(before)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// The key of an object that can only be this pick's own, if it got that far.
+    pub async fn own_object(&self, id: i64) -> Result<Option<String>, PickError> {
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query("SELECT storage_key FROM picks WHERE id = $1")
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await?;
+        let key: String = row.try_get("storage_key")?;
+        Ok(Some(key).filter(|key| !key.is_empty() && !key.starts_with(SHARED)))
+    }
+
+    /// Picks whose lease has run out, oldest first.
+    pub async fn abandoned(&self, limit: i64) -> Result<Vec<Entry>, PickError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM picks WHERE state = 0 AND lease_until < $1 \
+             ORDER BY lease_until LIMIT $2"
+        );
+        let mut connection = self.database.read().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(self.clock.now_ms())
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// The pick with this id as it stands now.
+    pub async fn look(&self, id: i64) -> Result<Entry, PickError> {
+        let sql = format!("SELECT {COLUMNS} FROM picks WHERE id = $1");
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await?;
+        from_row(&row)
+    }
+
+    /// Handles of picks that are under way anywhere: their leftovers in storage are not waste.
+    pub async fn under_way(&self) -> Result<std::collections::HashSet<String>, PickError> {
+        let mut connection = self.database.read().await?;
+        let rows = sqlx::query("SELECT handle FROM picks WHERE state = 0")
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+    }
+
+    /// Gives up what we hold, so that another node need not wait for the leases to run out.
+    pub async fn hand_over(&self) -> Result<(), PickError> {
+        let owner = self.owner.clone();
+        self.database
+            .write(move |tx| {
+                async move {
+                    // The attempt is not counted: we stopped, the pick did not fail.
+                    sqlx::query(
+                        "UPDATE picks SET lease_until = 0, attempts = attempts - 1 \
+                         WHERE lease_owner = $1 AND state = 0",
+                    )
+                    .bind(owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, PickError>(())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// A third of the lease: how often it is renewed.
+    pub fn renewal(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.lease_ms / 3).unwrap_or(1000).max(50))
+    }
+
+    fn lease(&self) -> (i64, i64) {
+        let now = self.clock.now_ms();
+        (now, now.saturating_add(self.lease_ms))
+    }
+}
+
+async fn find(tx: &mut Tx, application: ApplicationId, dedup: &str) -> Result<Entry, PickError> {
+    let sql = format!("SELECT {COLUMNS} FROM picks WHERE application_id = $1 AND dedup = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(application.0)
+        .bind(dedup.to_owned())
+        .fetch_one(tx)
+        .await?;
+    from_row(&row)
+}
+
+fn from_row(row: &sqlx::any::AnyRow) -> Result<Entry, PickError> {
+    Ok(Entry {
+        id: row.try_get("id")?,
+        application_id: ApplicationId(row.try_get("application_id")?),
+        connection_id: row.try_get("connection_id")?,
+        source_path: row.try_get("source_path")?,
+        request: row.try_get("request")?,
+        handle: Handle::parse(&row.try_get::<String, _>("handle")?)?,
+        state: match row.try_get::<i64, _>("state")? {
+            0 => State::ToDo,
+            1 => State::Done,
+            _ => State::Failed,
+        },
+        attempts: row.try_get("attempts")?,
+        lease_until: row.try_get("lease_until")?,
+    })
+}
