@@ -14,6 +14,7 @@ mod failures;
 mod listing;
 mod patience;
 mod requests;
+mod silence;
 mod tokens;
 mod uploads;
 
