@@ -269,3 +269,33 @@ async fn more_than_25_thumbnails_are_refused_before_anything_is_sent() {
     assert!(matches!(outcome, Err(DropboxError::BadRequest { .. })));
     assert!(world.stub.seen().is_empty());
 }
+
+#[tokio::test]
+async fn calls_can_be_spawned() {
+    fn spawnable<T: Send>(future: T) -> T {
+        future
+    }
+    let world = World::new().await;
+    let (dropbox, account) = (&world.dropbox, &world.account);
+    let commit = Commit::add("/a");
+    let files = ["id:a"];
+    // Never awaited: that they compile is the proof.
+    drop(spawnable(dropbox.list_folder(account, "", None, false)));
+    drop(spawnable(dropbox.download(account, "id:a", Some(0..1))));
+    drop(spawnable(dropbox.export(account, "id:a", None)));
+    drop(spawnable(dropbox.get_thumbnail_batch(
+        account,
+        &files,
+        ThumbnailSize::W64h64,
+    )));
+    drop(spawnable(dropbox.upload(account, &commit, Bytes::new())));
+    drop(spawnable(dropbox.upload_session_finish(
+        account,
+        "s",
+        0,
+        &commit,
+        Bytes::new(),
+    )));
+    drop(spawnable(dropbox.create_shared_link(account, "/a")));
+    drop(spawnable(dropbox.longpoll("c", Duration::from_secs(30))));
+}
