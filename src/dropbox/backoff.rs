@@ -30,8 +30,8 @@ impl Patience {
             // Only ever later, so that a herd sent away together does not return together.
             Some(asked) => asked + self.first_wait.mul_f64(dice),
             None => {
-                let doubled =
-                    self.first_wait * 2_u32.saturating_pow(attempt.saturating_sub(1).min(16));
+                let doublings = attempt.saturating_sub(1).min(16);
+                let doubled = self.first_wait.saturating_mul(2_u32.pow(doublings));
                 doubled.min(LONGEST_WAIT).mul_f64(0.5 + dice / 2.0)
             }
         };

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use log::debug;
 use reqwest::{
     RequestBuilder, Response,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RANGE},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RANGE},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -68,6 +68,16 @@ pub(super) enum Payload {
     },
     /// An upload: the argument in a header, the body always `application/octet-stream`.
     Upload { argument: Value, body: Bytes },
+}
+
+impl Payload {
+    fn has_body(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Download { .. } => false,
+            Self::Json(_) => true,
+            Self::Upload { body, .. } => !body.is_empty(),
+        }
+    }
 }
 
 /// A call and for whom it is made.
@@ -206,6 +216,11 @@ impl Dropbox {
             .and_then(|account| account.select_user.as_ref())
         {
             request = request.header("Dropbox-API-Select-User", member);
+        }
+        if !call.payload.has_body() {
+            // The HTTP library says nothing of a body that is empty, and some servers refuse a
+            // POST that does not say its length.
+            request = request.header(CONTENT_LENGTH, 0);
         }
         Ok(match &call.payload {
             Payload::Nothing => request,

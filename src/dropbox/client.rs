@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Client;
 use url::{Host as UrlHost, Url};
 
-use super::{BaseUrl, DropboxError, Settings, backoff::Patience, wire};
+use super::{BaseUrl, DropboxError, Settings, backoff::Patience, settings::LARGEST_PAGE, wire};
 
 /// Dropbox, for everybody's accounts. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ impl Dropbox {
                     first_wait: settings.first_retry_wait,
                     max_retry_after: settings.max_retry_after,
                 },
-                page_limit: settings.page_limit.clamp(1, 2000),
+                page_limit: settings.page_limit.clamp(1, LARGEST_PAGE),
             }),
         })
     }

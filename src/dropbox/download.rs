@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
-    Account, Dropbox, DropboxError, ExportInfo, FileMetadata, Metadata, Refusal, address,
+    Account, Dropbox, DropboxError, FileMetadata, Metadata, Refusal, address,
     call::{Call, Payload, Route, unreadable},
     client::Host,
     refusal, wire,
@@ -107,13 +107,8 @@ impl Dropbox {
             },
             answer_within: self.inner.call_timeout,
         };
-        let response = match self.streamed(&call).await {
-            Err(DropboxError::NotDownloadable { .. }) => {
-                let export = self.export_info(account, file).await;
-                return Err(DropboxError::NotDownloadable { export });
-            }
-            outcome => outcome?,
-        };
+        let outcome = self.streamed(&call).await;
+        let response = self.with_way_out(account, file, outcome).await?;
         let content_range = content_range(response.headers());
         check_range(&response, range.as_ref(), content_range)?;
         Ok(Download {
@@ -180,15 +175,26 @@ impl Dropbox {
         file: &str,
     ) -> Result<TemporaryLink, DropboxError> {
         let argument = json!({"path": address::for_dropbox(file)});
-        self.rpc(account, TEMPORARY_LINK, argument).await
+        let outcome = self.rpc(account, TEMPORARY_LINK, argument).await;
+        self.with_way_out(account, file, outcome).await
     }
 
-    /// The way out for a file that cannot be downloaded; a failure to learn it hides nothing.
-    async fn export_info(&self, account: &Account, file: &str) -> Option<ExportInfo> {
-        match self.get_metadata(account, file).await {
+    /// Tells how a file can be had that cannot be downloaded. If that cannot be learned, the
+    /// failure stays as it is.
+    async fn with_way_out<T>(
+        &self,
+        account: &Account,
+        file: &str,
+        outcome: Result<T, DropboxError>,
+    ) -> Result<T, DropboxError> {
+        let Err(DropboxError::NotDownloadable { .. }) = &outcome else {
+            return outcome;
+        };
+        let export = match self.get_metadata(account, file).await {
             Ok(Metadata::File(file)) => file.export_info,
             _ => None,
-        }
+        };
+        Err(DropboxError::NotDownloadable { export })
     }
 }
 

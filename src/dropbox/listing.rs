@@ -9,6 +9,7 @@ use super::{
     Account, Dropbox, DropboxError, Metadata, address,
     call::{Call, Payload, Route, decode},
     client::Host,
+    settings::LARGEST_PAGE,
 };
 
 const LIST_FOLDER: Route = Route::repeatable(Host::Api, "files/list_folder");
@@ -64,7 +65,7 @@ impl Dropbox {
         let argument = json!({
             "path": address::for_dropbox(path),
             "recursive": recursive,
-            "limit": limit.unwrap_or(self.inner.page_limit).clamp(1, 2000),
+            "limit": limit.unwrap_or(self.inner.page_limit).clamp(1, LARGEST_PAGE),
             "include_non_downloadable_files": true,
         });
         self.rpc(account, LIST_FOLDER, argument).await

@@ -48,7 +48,7 @@ pub use search::SearchPage;
 pub use secret::Secret;
 pub use settings::{BaseUrl, InvalidBaseUrl, Settings};
 pub use sharing::{SharedLink, SharedLinkPage};
-pub use thumbnails::{Thumbnail, ThumbnailOutcome, ThumbnailSize};
+pub use thumbnails::{LARGEST_BATCH, Thumbnail, ThumbnailOutcome, ThumbnailSize};
 pub use upload::{Commit, MAX_UPLOAD, WriteMode};
 pub use upload_session::{FinishEntry, FinishOutcome, SessionKind};
 pub use users::{CurrentAccount, Name, RootInfo, SpaceUsage, Team};

@@ -2,10 +2,16 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
 use super::{AppCredentials, Secret};
+
+/// The most entries that Dropbox puts into one page.
+pub(super) const LARGEST_PAGE: u32 = 2000;
+
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How Dropbox is reached and how long it is waited for.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,24 +30,25 @@ pub struct Settings {
     /// Secret of that app.
     pub app_secret: Secret,
     /// Longest wait for a connection.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "duration")]
     pub connect_timeout: Duration,
     /// Longest silence within a download before it is given up (its caller resumes).
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "duration")]
     pub stall_timeout: Duration,
     /// Longest wait for one whole answer, or for the first byte of a download.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "duration")]
     pub call_timeout: Duration,
     /// Longest time that one call may take with all its repetitions.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "duration")]
     pub total_deadline: Duration,
     /// A longer wait asked by Dropbox is handed to the caller at once.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "duration")]
     pub max_retry_after: Duration,
     /// First pause before a repetition where Dropbox asks for none; doubles each time.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "duration")]
     pub first_retry_wait: Duration,
     /// Entries asked for in one page of a folder (Dropbox takes 1 to 2000).
+    #[serde(deserialize_with = "page_limit")]
     pub page_limit: u32,
 }
 
@@ -76,6 +83,26 @@ impl Settings {
     }
 }
 
+/// A duration that makes sense for a timeout: none at all would fail every call, and one without
+/// end would hang instead of failing.
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let duration: Duration = humantime_serde::deserialize(from)?;
+    if (SHORTEST..=LONGEST).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(D::Error::custom("must lie between 1ms and 1day"))
+    }
+}
+
+fn page_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let limit = u32::deserialize(from)?;
+    if (1..=LARGEST_PAGE).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(D::Error::custom("must lie between 1 and 2000"))
+    }
+}
+
 /// An `http(s)` origin, with or without a path in front of Dropbox's own routes.
 ///
 /// A `BaseUrl` that exists is well formed; it never ends in a slash.
@@ -83,13 +110,10 @@ impl Settings {
 #[serde(try_from = "String")]
 pub struct BaseUrl(Cow<'static, str>);
 
-/// Why a base URL was refused.
+/// Why a base URL was refused. The URL itself is not repeated: it may bear a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a base URL: {fault}")]
-pub struct InvalidBaseUrl {
-    given: String,
-    fault: String,
-}
+#[error("not a base URL: {0}")]
+pub struct InvalidBaseUrl(String);
 
 impl BaseUrl {
     /// The URL as text, without a slash at its end.
@@ -99,11 +123,7 @@ impl BaseUrl {
 
     /// The URL as one.
     pub(super) fn to_url(&self) -> Result<Url, InvalidBaseUrl> {
-        let refuse = |fault: &str| InvalidBaseUrl {
-            given: self.0.clone().into_owned(),
-            fault: fault.to_owned(),
-        };
-        let url = Url::parse(&self.0).map_err(|fault| refuse(&fault.to_string()))?;
+        let url = Url::parse(&self.0).map_err(|fault| InvalidBaseUrl(fault.to_string()))?;
         let fault = match url.scheme() {
             "http" | "https" if !url.has_host() => Some("it names no host"),
             "http" | "https" => None,
@@ -114,7 +134,7 @@ impl BaseUrl {
             .or_else(|| url.fragment().map(|_| "it has a fragment"))
             .or_else(|| url.password().map(|_| "it has a password"))
             .or_else(|| (!url.username().is_empty()).then_some("it has a user name"));
-        fault.map_or(Ok(url), |fault| Err(refuse(fault)))
+        fault.map_or(Ok(url), |fault| Err(InvalidBaseUrl(fault.to_owned())))
     }
 }
 
@@ -186,6 +206,21 @@ mod tests {
             "https://x#f",
         ] {
             assert!(bad.parse::<BaseUrl>().is_err(), "{bad}");
+        }
+        let refused = "https://me:hunter2@x".parse::<BaseUrl>().unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn times_and_pages_that_cannot_work_are_refused() {
+        for bad in [
+            "call_timeout = '0s'",
+            "total_deadline = '18446744073709551615s'",
+            "stall_timeout = 20",
+            "page_limit = 0",
+            "page_limit = 2001",
+        ] {
+            assert!(toml::from_str::<Settings>(bad).is_err(), "{bad}");
         }
     }
 

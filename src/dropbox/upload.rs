@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use super::{
     Account, Dropbox, DropboxError, FileMetadata, address,
@@ -89,8 +90,7 @@ impl Dropbox {
         commit: &Commit,
         content: Bytes,
     ) -> Result<FileMetadata, DropboxError> {
-        let mut argument = commit.to_json();
-        argument["content_hash"] = Value::from(hash_of(&content));
+        let argument = with_hash(commit.to_json(), &content).await;
         let call = self.carrying(account, UPLOAD, argument, content)?;
         decode(&self.whole(&call).await?)
     }
@@ -119,9 +119,27 @@ impl Dropbox {
     }
 }
 
-/// The content hash of one request's bytes.
-pub(super) fn hash_of(content: &[u8]) -> String {
-    let mut hasher = ContentHasher::new();
-    hasher.update(content);
-    hasher.finish()
+/// Below this size, hashing at once is cheaper than sending the bytes elsewhere.
+const HASHED_AT_ONCE: usize = 1 << 20;
+
+/// Lets Dropbox check that the request's bytes arrive as they were sent. Not needed without bytes.
+pub(super) async fn with_hash(mut argument: Value, content: &Bytes) -> Value {
+    let hash = |content: &[u8]| {
+        let mut hasher = ContentHasher::new();
+        hasher.update(content);
+        hasher.finish()
+    };
+    let hashed = if content.is_empty() {
+        None
+    } else if content.len() <= HASHED_AT_ONCE {
+        Some(hash(content))
+    } else {
+        let content = content.clone();
+        // A hash that could not be computed is a check less, not a failure.
+        spawn_blocking(move || hash(&content)).await.ok()
+    };
+    if let Some(hash) = hashed {
+        argument["content_hash"] = Value::from(hash);
+    }
+    argument
 }

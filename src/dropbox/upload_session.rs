@@ -12,7 +12,7 @@ use super::{
     Account, Commit, Dropbox, DropboxError, FileMetadata, Refusal,
     call::{Route, decode},
     client::Host,
-    upload::hash_of,
+    upload::with_hash,
 };
 
 // A second start makes a second session, which nobody uses and which dies by itself.
@@ -93,8 +93,8 @@ impl Dropbox {
         let argument = json!({
             "close": false,
             "session_type": {".tag": kind},
-            "content_hash": hash_of(&content),
         });
+        let argument = with_hash(argument, &content).await;
         let call = self.carrying(account, START, argument, content)?;
         let started: Started = decode(&self.whole(&call).await?)?;
         Ok(started.session_id)
@@ -113,8 +113,8 @@ impl Dropbox {
         let argument = json!({
             "cursor": {"session_id": session_id, "offset": offset},
             "close": close,
-            "content_hash": hash_of(&content),
         });
+        let argument = with_hash(argument, &content).await;
         let call = self.carrying(account, APPEND, argument, content)?;
         match self.whole(&call).await {
             Ok(_) => Ok(()),
@@ -141,19 +141,20 @@ impl Dropbox {
         content: Bytes,
     ) -> Result<FileMetadata, DropboxError> {
         let end = offset + content.len() as u64;
-        let finish = |offset: u64, content: Bytes| {
-            let argument = json!({
+        let argument = |offset: u64| {
+            json!({
                 "cursor": {"session_id": session_id, "offset": offset},
                 "commit": commit.to_json(),
-                "content_hash": hash_of(&content),
-            });
-            self.carrying(account, FINISH, argument, content)
+            })
         };
-        let answer = match self.whole(&finish(offset, content)?).await {
+        let with_bytes = with_hash(argument(offset), &content).await;
+        let call = self.carrying(account, FINISH, with_bytes, content)?;
+        let answer = match self.whole(&call).await {
             Err(DropboxError::IncorrectOffset { correct_offset })
                 if correct_offset == end && end > offset =>
             {
-                self.whole(&finish(end, Bytes::new())?).await?
+                let call = self.carrying(account, FINISH, argument(end), Bytes::new())?;
+                self.whole(&call).await?
             }
             outcome => outcome?,
         };
