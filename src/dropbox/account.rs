@@ -67,6 +67,16 @@ impl Account {
         self
     }
 
+    /// The access token to try now, for [`super::Dropbox::revoke`].
+    pub async fn access_token(&self) -> Result<Secret, DropboxError> {
+        self.tokens.current().await
+    }
+
+    /// A newer one, after Dropbox said that `stale` has expired.
+    pub async fn renewed_token(&self, stale: &Secret) -> Result<Secret, DropboxError> {
+        self.tokens.renewed(stale).await
+    }
+
     /// Acts as this member of the team whose token is used.
     #[must_use]
     pub fn select_user(mut self, team_member_id: impl Into<String>) -> Self {

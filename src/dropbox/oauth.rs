@@ -260,12 +260,7 @@ impl Dropbox {
         fields: &[(&str, &str)],
         repeatable: bool,
     ) -> Result<Answer, OAuthError> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(fields).append_pair("client_id", &app.key);
-        if !app.secret.is_empty() {
-            form.append_pair("client_secret", app.secret.expose());
-        }
-        let form = form.finish();
+        let form = form(app, fields);
         let deadline = Instant::now() + self.inner.total_deadline;
         let mut attempt = 0;
         loop {
@@ -325,6 +320,17 @@ impl Dropbox {
         );
         Ok(answer)
     }
+}
+
+/// The body of a question to the token route. Apart, because a serializer may not be held while
+/// waiting for an answer.
+fn form(app: &AppCredentials, fields: &[(&str, &str)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(fields).append_pair("client_id", &app.key);
+    if !app.secret.is_empty() {
+        form.append_pair("client_secret", app.secret.expose());
+    }
+    form.finish()
 }
 
 /// Reads a token answer. Its content is never repeated.

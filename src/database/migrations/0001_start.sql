@@ -64,21 +64,18 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_connection ON sessions (connection_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
--- A way to Dropbox and back, begun but perhaps not ended. `outcome` is what the page that
--- opened the popup asks for: '' while open, 'connected', or the code of what went wrong.
+-- A way to Dropbox and back that has ended; nothing is written for one that merely began. The
+-- row makes a state single-use. `outcome` is what the page that opened the popup asks for: ''
+-- while the code is being exchanged, 'connected', or the code of what went wrong.
 CREATE TABLE authorizations (
     state_hash TEXT PRIMARY KEY,
     application_id BIGINT NOT NULL REFERENCES applications(id),
     session_hash TEXT NOT NULL,
     purpose TEXT NOT NULL,                        -- 'open' or 'saveas'
-    verifier {{bytes}} NOT NULL,                  -- sealed PKCE verifier
-    redirect_uri TEXT NOT NULL,
-    return_url TEXT NOT NULL DEFAULT '',
     outcome TEXT NOT NULL DEFAULT '',
     message TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL,
-    used_at BIGINT
+    expires_at BIGINT NOT NULL
 );
 CREATE INDEX authorizations_by_session ON authorizations (session_hash, created_at);
 CREATE INDEX authorizations_by_expiry ON authorizations (expires_at);

@@ -1,0 +1,191 @@
+//! Signing out, and letting go of what nobody can reach any more.
+
+use futures_util::FutureExt;
+use sqlx::Row;
+
+use super::connection::State;
+use super::{Connection, ConnectionError, Connections, Session};
+use crate::dropbox::DropboxError;
+
+/// Grants revoked in one round of tidying.
+const ROUND: i64 = 100;
+/// A connection younger than this may still be on its way to its session.
+const YOUNG_MS: i64 = 3_600_000;
+
+/// What still needs the grant of connection `c`: symlinks, whose bytes are only there, and picks
+/// that are still being copied.
+const NEEDED: &str = "(EXISTS (SELECT 1 FROM files f WHERE f.connection_id = c.id AND f.kind = 1 \
+     AND f.deleted_at IS NULL) OR EXISTS (SELECT 1 FROM picks p WHERE p.connection_id = c.id \
+     AND p.state = 0))";
+
+impl Connections {
+    /// Signs the session out. The grant is revoked at Dropbox unless a symlink or a copy still
+    /// needs it; if Dropbox does not answer in time, that is done later ([`Connections::tidy`]).
+    /// Signing out twice is no error.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn logout(&self, session: &Session) -> Result<(), ConnectionError> {
+        let hash = session.hash.clone();
+        let now = self.inner.needs.clock.now_ms();
+        let left: Option<i64> = self
+            .inner
+            .needs
+            .database
+            .write(move |tx| {
+                async move {
+                    let row = sqlx::query(
+                        "DELETE FROM sessions WHERE token_hash = $1 RETURNING connection_id",
+                    )
+                    .bind(hash)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                    let Some(row) = row else { return Ok(None) };
+                    let left: Option<i64> = row.try_get("connection_id")?;
+                    sqlx::query(
+                        "UPDATE connections SET state = $1, updated_at = $2 \
+                         WHERE id = $3 AND state = $4",
+                    )
+                    .bind(State::SignedOut.number())
+                    .bind(now)
+                    .bind(left)
+                    .bind(State::Live.number())
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, ConnectionError>(left)
+                }
+                .boxed()
+            })
+            .await?;
+        let Some(id) = left else { return Ok(()) };
+        let this = self.clone();
+        let revoking = tokio::spawn(async move { this.revoke_if_unneeded(id).await });
+        let patience = self.inner.settings.revoke_patience;
+        match tokio::time::timeout(patience, revoking).await {
+            Ok(Ok(Err(error))) => log::warn!("connection {id} is revoked later: {error}"),
+            Ok(Err(ended)) => log::error!("a revocation came to a sudden end: {ended}"),
+            Ok(Ok(Ok(()))) => {}
+            Err(_) => log::info!("Dropbox takes its time to revoke connection {id}"),
+        }
+        Ok(())
+    }
+
+    /// Forgets sessions and ways to Dropbox whose time is over, and revokes the grants that
+    /// nobody can reach and nothing needs. To be called now and then, on any node.
+    ///
+    /// # Errors
+    /// When the database fails; Dropbox's failures are logged and tried again next time.
+    pub async fn tidy(&self) -> Result<(), ConnectionError> {
+        let now = self.inner.needs.clock.now_ms();
+        self.inner
+            .needs
+            .database
+            .write(move |tx| {
+                async move {
+                    for forget in [
+                        "DELETE FROM sessions WHERE expires_at < $1",
+                        "DELETE FROM authorizations WHERE expires_at < $1",
+                    ] {
+                        sqlx::query(forget).bind(now).execute(&mut *tx).await?;
+                    }
+                    sqlx::query(
+                        "UPDATE connections SET state = $1, updated_at = $2 WHERE state = $3 \
+                         AND created_at < $4 AND NOT EXISTS (SELECT 1 FROM sessions s \
+                         WHERE s.connection_id = connections.id)",
+                    )
+                    .bind(State::SignedOut.number())
+                    .bind(now)
+                    .bind(State::Live.number())
+                    .bind(now - YOUNG_MS)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, ConnectionError>(())
+                }
+                .boxed()
+            })
+            .await?;
+        for id in self.abandoned().await? {
+            if let Err(error) = self.revoke_if_unneeded(id).await {
+                log::warn!("connection {id} is revoked later: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Connections that are signed out but whose grant is still open and needed by nothing.
+    async fn abandoned(&self) -> Result<Vec<i64>, ConnectionError> {
+        let sql = format!(
+            "SELECT c.id AS id FROM connections c WHERE c.state = $1 \
+             AND length(c.refresh_token) > 0 AND NOT {NEEDED} ORDER BY c.updated_at LIMIT $2"
+        );
+        let mut connection = self.inner.needs.database.read().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(State::SignedOut.number())
+            .bind(ROUND)
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    }
+
+    async fn revoke_if_unneeded(&self, id: i64) -> Result<(), ConnectionError> {
+        if self.is_needed(id).await? {
+            return Ok(());
+        }
+        match self.row(id).await? {
+            Some(connection) if !connection.is_spent() => self.revoke(&connection).await?,
+            _ => {}
+        }
+        self.forget_tokens(id).await
+    }
+
+    /// Revokes the grant at Dropbox, with a new access token if the old one has expired.
+    async fn revoke(&self, connection: &Connection) -> Result<(), ConnectionError> {
+        let tokens = self.account(connection);
+        let token = match tokens.access_token().await {
+            Ok(token) => token,
+            Err(DropboxError::LinkRevoked) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let revoked = match self.dropbox().revoke(&token).await {
+            Err(DropboxError::TokenExpired) => {
+                let token = tokens.renewed_token(&token).await?;
+                self.dropbox().revoke(&token).await
+            }
+            other => other,
+        };
+        Ok(revoked?)
+    }
+
+    async fn is_needed(&self, id: i64) -> Result<bool, ConnectionError> {
+        let sql = format!("SELECT c.id AS id FROM connections c WHERE c.id = $1 AND {NEEDED}");
+        let mut connection = self.inner.needs.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    async fn forget_tokens(&self, id: i64) -> Result<(), ConnectionError> {
+        let now = self.inner.needs.clock.now_ms();
+        self.inner
+            .needs
+            .database
+            .write(move |tx| {
+                async move {
+                    sqlx::query(
+                        "UPDATE connections SET refresh_token = $1, access_token = $1, \
+                         updated_at = $2 WHERE id = $3",
+                    )
+                    .bind(Vec::<u8>::new())
+                    .bind(now)
+                    .bind(id)
+                    .execute(tx)
+                    .await?;
+                    Ok(())
+                }
+                .boxed()
+            })
+            .await
+    }
+}
