@@ -16,11 +16,18 @@ pub(super) fn start(clock: &Clock) {
     // sqlx tells every statement at debug, values included in some cases: never wanted here.
     builder.filter_module("sqlx", log::LevelFilter::Warn);
     builder.format(move |out, record| {
-        let time = clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let time = clock
+            .now()
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         let request = current_request_id().unwrap_or_default();
         let request = if request.is_empty() { "-" } else { &request };
         let text = record.args().to_string().replace(['\n', '\r'], " ");
-        writeln!(out, "{time} {:5} [{request}] {}: {text}", record.level(), record.target())
+        writeln!(
+            out,
+            "{time} {:5} [{request}] {}: {text}",
+            record.level(),
+            record.target()
+        )
     });
     drop(builder.try_init());
 }

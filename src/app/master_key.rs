@@ -56,7 +56,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = format!("{:?}", load("", dir.path()).unwrap());
         assert_eq!(first, format!("{:?}", load("", dir.path()).unwrap()));
-        let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+        let mode = fs::metadata(dir.path().join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }

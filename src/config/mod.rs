@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{database, dropbox, http, storage};
+use crate::{connections, database, dropbox, http, picking, storage};
 
 pub use layers::Fault;
 
@@ -35,6 +35,10 @@ pub struct Settings {
     pub storage: storage::Settings,
     /// Dropbox and how it is reached.
     pub dropbox: dropbox::Settings,
+    /// People's connections to it.
+    pub connections: connections::Settings,
+    /// How much is copied at once.
+    pub picking: picking::Settings,
 }
 
 /// Settings of the process as a whole.

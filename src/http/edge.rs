@@ -1,6 +1,7 @@
 //! What handlers reach: the rooms, and the runtime on which these do their work.
 
 use std::future::Future;
+use std::sync::atomic::AtomicBool;
 
 use super::problem::Problem;
 use super::request_id;
@@ -19,6 +20,8 @@ pub struct Edge {
     /// The runtime on which all outbound work runs. An actix worker is a thread of its own:
     /// a connection opened there would make one worker wait for another.
     pub outbound: tokio::runtime::Handle,
+    /// Whether this node takes requests; false from the moment it begins to stop.
+    pub ready: AtomicBool,
     /// What time it is.
     pub clock: Clock,
     /// The edge's own settings.

@@ -1,5 +1,7 @@
 //! Whether the process lives, and whether it can do its work.
 
+use std::sync::atomic::Ordering;
+
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
@@ -17,8 +19,10 @@ pub(super) async fn ready(edge: web::Data<Edge>) -> HttpResponse {
         .run(async move { database.check().await })
         .await
         .is_ok();
-    let ready = database_answers;
-    let parts = json!({ "ready": ready, "database": database_answers });
+    let storage = edge.storage.clone();
+    let storage_answers = edge.run(async move { storage.check().await }).await.is_ok();
+    let ready = database_answers && storage_answers && edge.ready.load(Ordering::SeqCst);
+    let parts = json!({ "ready": ready, "database": database_answers, "storage": storage_answers });
     if ready {
         HttpResponse::Ok().json(parts)
     } else {

@@ -12,9 +12,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::Edge;
 use super::caller;
 use super::problem::{Problem, Refusal};
-use super::Edge;
 use crate::access::{Call, Credentials, Subject};
 use crate::files::{Kind, Links, StoredFile};
 use crate::picking::{PickRequest, StoreOptions};
@@ -79,16 +79,20 @@ async fn answer(
     let wanted: Wanted = serde_json::from_value(dropbox)
         .map_err(|error| Problem::bad_request(format!("clouds.dropbox: {error}")))?;
     let application = caller::application(&edge, &request, body.apikey.as_deref()).await?;
-    let credentials =
-        Credentials { policy: body.policy, signature: body.signature, secret: None };
+    let credentials = Credentials {
+        policy: body.policy,
+        signature: body.signature,
+        secret: None,
+    };
     let now = edge.clock.now().timestamp();
     let policy = authorize(&application, &credentials, &wanted.store, now)?;
     let idempotency_key = idempotency_key(&request)?;
     let (connections, picking) = (edge.connections.clone(), edge.picking.clone());
     let (token, file) = edge
         .run(async move {
-            let (session, connection) =
-                connections.require(&application, body.token.as_deref()).await?;
+            let (session, connection) = connections
+                .require(&application, body.token.as_deref())
+                .await?;
             let pick = PickRequest {
                 application,
                 session_hash: session.hash,
@@ -126,15 +130,19 @@ fn authorize(
         ..Subject::default()
     };
     let policy = application.authorize(credentials, Call::Pick, &subject, false, now)?;
-    if let (Some(policy), true) = (&policy, subject.path.is_some() || subject.container.is_some())
-    {
+    if let (Some(policy), true) = (
+        &policy,
+        subject.path.is_some() || subject.container.is_some(),
+    ) {
         policy.allows(Call::Store, &subject)?;
     }
     Ok(policy)
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
     let key = value.to_str().unwrap_or_default();
     if key.is_empty() || key.len() > LONGEST_KEY {
         let message = format!("Idempotency-Key has 1 to {LONGEST_KEY} visible characters");
@@ -164,7 +172,11 @@ fn picked(file: &StoredFile, links: &Links) -> Value {
         put("key", file.key().into());
         put("status", "Stored".into());
     }
-    if file.upload_tags.as_object().is_some_and(|tags| !tags.is_empty()) {
+    if file
+        .upload_tags
+        .as_object()
+        .is_some_and(|tags| !tags.is_empty())
+    {
         put("upload_tags", file.upload_tags.clone());
     }
     Value::Object(answer)

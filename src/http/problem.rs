@@ -146,4 +146,3 @@ impl<E: Into<Problem>> From<E> for Refusal {
         Self(error.into())
     }
 }
-

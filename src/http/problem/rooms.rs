@@ -114,9 +114,11 @@ impl From<DropboxError> for Problem {
             E::AppMisconfigured { .. } => {
                 Self::new(StatusCode::FORBIDDEN, "dropbox-app-misconfigured", message)
             }
-            E::RateLimited { .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "dropbox-rate-limited", message)
-            }
+            E::RateLimited { .. } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "dropbox-rate-limited",
+                message,
+            ),
             E::Unavailable { .. } | E::Stalled { .. } | E::Cut { .. } => {
                 Self::new(StatusCode::BAD_GATEWAY, "dropbox-unavailable", message)
             }
@@ -163,8 +165,12 @@ impl From<StorageError> for Problem {
                 // What the store said is the operator's business and may name places inside.
                 log::error!("{message}");
                 let message = "the storage does not work at the moment; try again";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", message)
-                    .retry_after(Duration::from_secs(5))
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "storage-unavailable",
+                    message,
+                )
+                .retry_after(Duration::from_secs(5))
             }
         }
     }
@@ -183,7 +189,9 @@ impl From<PickError> for Problem {
             E::Corrupt => Self::new(StatusCode::BAD_GATEWAY, code, message),
             E::OtherRequest => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             E::PathTaken => Self::new(StatusCode::CONFLICT, code, message),
-            E::Earlier { code: "deleted", .. } => Self::new(StatusCode::GONE, "deleted", message),
+            E::Earlier {
+                code: "deleted", ..
+            } => Self::new(StatusCode::GONE, "deleted", message),
             E::Earlier { .. } => Self::new(StatusCode::CONFLICT, code, message),
             E::Busy(wait) => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(wait)

@@ -1,0 +1,262 @@
+//! The programs of the command line, one function each.
+//!
+//! What they print with `--json` is one JSON value on standard output; everything else goes to
+//! standard error. All but `serve` and `demo` work beside a running server.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+use super::{Service, Tools, logging};
+use crate::access::{NewApplication, OwnDropboxApp, Scope};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::sandbox;
+
+/// A self-hosted file picker backend for Dropbox.
+#[derive(Parser)]
+#[command(name = "longshore", version)]
+pub struct Cli {
+    /// A TOML file with settings; environment variables win over it.
+    #[arg(long, global = true, env = "LONGSHORE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    program: Program,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    /// Serve the picker, the file API and the management API, and deliver webhooks.
+    Serve,
+    /// Simulate Dropbox over HTTP on local folders.
+    Sandbox(sandbox::Arguments),
+    /// Manage applications.
+    App {
+        #[command(subcommand)]
+        action: AppAction,
+    },
+    /// Manage portal accounts.
+    Account {
+        #[command(subcommand)]
+        action: AccountAction,
+    },
+    /// Manage tokens of the management API.
+    Token {
+        #[command(subcommand)]
+        action: TokenAction,
+    },
+    /// Check the settings; start nothing.
+    CheckConfig,
+    /// Bring the database's tables up to date.
+    Migrate,
+}
+
+#[derive(Subcommand)]
+enum AppAction {
+    /// Make an application; prints its API key and its secret, which is not shown again.
+    Create(AppCreate),
+}
+
+#[derive(Args)]
+struct AppCreate {
+    /// What you call it.
+    #[arg(long)]
+    name: String,
+    /// Key of its own Dropbox app.
+    #[arg(long, requires = "dropbox_app_secret")]
+    dropbox_app_key: Option<String>,
+    /// Secret of its own Dropbox app.
+    #[arg(long, requires = "dropbox_app_key")]
+    dropbox_app_secret: Option<String>,
+    /// Require a policy for uploads and reads.
+    #[arg(long)]
+    security: bool,
+    /// An origin whose pages may use it; none: all. May be given several times.
+    #[arg(long = "allowed-origin")]
+    allowed_origins: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum AccountAction {
+    /// Make an account; reads its password from standard input.
+    Create {
+        /// E-mail address.
+        #[arg(long)]
+        email: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum TokenAction {
+    /// Make a token; it is not shown again.
+    Create {
+        /// The application it reaches; without it, all of them.
+        #[arg(long)]
+        apikey: Option<String>,
+        /// What it is for.
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the program that the command line asks for.
+///
+/// # Errors
+/// What ended it, in words for the person at the terminal.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    logging::start(&clock);
+    // First of all: every TLS client made later relies on it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    if let Program::Sandbox(arguments) = cli.program {
+        return runtime(0)?.block_on(async { Ok(sandbox::run(arguments).await?) });
+    }
+    let settings = load(cli.config.as_deref())?;
+    let runtime = runtime(settings.server.outbound_threads)?;
+    runtime.block_on(async {
+        match cli.program {
+            Program::Serve => serve(&settings, clock).await,
+            Program::App {
+                action: AppAction::Create(app),
+            } => create_app(&settings, clock, app).await,
+            Program::Account {
+                action: AccountAction::Create { email },
+            } => create_account(&settings, clock, &email).await,
+            Program::Token {
+                action: TokenAction::Create { apikey, name, json },
+            } => create_token(&settings, clock, apikey, &name, json).await,
+            Program::Migrate => {
+                Tools::open(&settings, clock).await?.database.close().await;
+                eprintln!("the database is up to date");
+                Ok(())
+            }
+            Program::CheckConfig => {
+                eprintln!("the settings are right");
+                Ok(())
+            }
+            Program::Sandbox(_) => Ok(()),
+        }
+    })
+}
+
+/// The outbound runtime, on which everything but the answering of HTTP runs.
+fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let threads = match threads {
+        0 => std::thread::available_parallelism()
+            .map_or(2, usize::from)
+            .max(2),
+        n => n,
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("outbound")
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+fn load(file: Option<&std::path::Path>) -> anyhow::Result<Settings> {
+    match Settings::load(file, std::env::vars()) {
+        Ok(settings) => Ok(settings),
+        Err(faults) => {
+            for fault in &faults {
+                eprintln!("{fault}");
+            }
+            bail!(
+                "{} settings cannot be used; nothing was started",
+                faults.len()
+            )
+        }
+    }
+}
+
+async fn serve(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
+    let service = Service::start(settings, clock).await?;
+    println!("{}", service.summary);
+    stopped().await?;
+    log::info!("stopping");
+    service.stop().await;
+    Ok(())
+}
+
+/// Returns when the process is asked to stop.
+async fn stopped() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+async fn create_app(settings: &Settings, clock: Clock, app: AppCreate) -> anyhow::Result<()> {
+    let tools = Tools::open(settings, clock).await?;
+    let dropbox_app = match (app.dropbox_app_key, app.dropbox_app_secret) {
+        (Some(key), Some(secret)) => Some(OwnDropboxApp { key, secret }),
+        _ => None,
+    };
+    let new = NewApplication {
+        name: app.name,
+        dropbox_app,
+        security_enabled: app.security,
+        allowed_origins: app.allowed_origins,
+    };
+    let (application, secret) = tools.applications.create(new).await?;
+    if app.json {
+        println!(
+            "{}",
+            json!({ "apikey": application.apikey, "secret": secret })
+        );
+    } else {
+        println!("API key: {}\nsecret:  {secret}", application.apikey);
+        eprintln!("keep the secret: it is not shown again");
+    }
+    tools.database.close().await;
+    Ok(())
+}
+
+async fn create_account(settings: &Settings, clock: Clock, email: &str) -> anyhow::Result<()> {
+    let tools = Tools::open(settings, clock).await?;
+    let mut password = String::new();
+    std::io::stdin()
+        .read_to_string(&mut password)
+        .context("the password is not text")?;
+    let password = password.trim_end_matches(['\n', '\r']).to_owned();
+    tools.accounts.create(email, password).await?;
+    eprintln!("account {email} is made");
+    tools.database.close().await;
+    Ok(())
+}
+
+async fn create_token(
+    settings: &Settings,
+    clock: Clock,
+    apikey: Option<String>,
+    name: &str,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let tools = Tools::open(settings, clock).await?;
+    let scope = match apikey {
+        Some(apikey) => Scope::Application(tools.applications.by_apikey(&apikey).await?.id),
+        None => Scope::Everything,
+    };
+    let token = tools.tokens.create(scope, name).await?;
+    if as_json {
+        println!("{}", json!({ "token": token }));
+    } else {
+        println!("{token}");
+        eprintln!("keep the token: it is not shown again");
+    }
+    tools.database.close().await;
+    Ok(())
+}
