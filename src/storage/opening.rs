@@ -5,7 +5,8 @@
 
 use super::{Place, Settings, Storage, error::StorageError, folder::Folder, objects::Objects};
 use object_store::{
-    ClientOptions, ObjectStore, aws::AmazonS3Builder, memory::InMemory, multipart::MultipartStore,
+    ClientOptions, ObjectStore, RetryConfig, aws::AmazonS3Builder, memory::InMemory,
+    multipart::MultipartStore,
 };
 use std::{
     ops::RangeInclusive,
@@ -22,13 +23,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// the line slow.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often and how long a request is tried again. Whoever copies a file tries again as well,
+/// with more patience; a person who waits for an answer should not wait for minutes.
+const RETRIES: usize = 5;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What part sizes may be set; the least is what S3 takes, rounded up to whole Dropbox blocks.
 const PART_SIZES_MIB: RangeInclusive<u64> = 8..=1024;
 
 impl Storage {
     /// Opens the storage that the settings name; `data_dir` is where the default folder lies.
     pub async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
-        if !PART_SIZES_MIB.contains(&settings.part_size_mib) || settings.part_size_mib % 4 != 0 {
+        if !PART_SIZES_MIB.contains(&settings.part_size_mib)
+            || !settings.part_size_mib.is_multiple_of(4)
+        {
             return Err(StorageError::denied(
                 "part_size_mib is not a multiple of 4 from 8 to 1024",
             ));
@@ -143,6 +151,11 @@ fn s3(url: &Url, settings: &Settings) -> Result<Storage, StorageError> {
     // What the settings leave empty comes from the usual AWS_* variables.
     let mut builder = AmazonS3Builder::from_env()
         .with_client_options(client)
+        .with_retry(RetryConfig {
+            max_retries: RETRIES,
+            retry_timeout: RETRY_TIMEOUT,
+            ..RetryConfig::default()
+        })
         .with_bucket_name(bucket)
         .with_virtual_hosted_style_request(!settings.s3_path_style);
     if !settings.s3_endpoint.is_empty() {

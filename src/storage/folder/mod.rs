@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 mod publishing;
 mod reading;
@@ -231,14 +231,10 @@ impl FolderDraft {
         }
     }
 
-    pub(super) fn discard_later(&self) {
+    /// Like `discard`, where there is no runtime to wait on.
+    pub(super) fn discard_now(&self) {
         if let Some(path) = self.take_path() {
-            // Removing gigabytes takes a while, so it is left to a blocking thread if one is
-            // to be had.
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn_blocking(move || remove_if_there(&path))),
-                Err(_) => drop(remove_if_there(&path)),
-            }
+            let _ = remove_if_there(&path);
         }
     }
 
