@@ -5,8 +5,9 @@ use crate::{
     places::files_below,
     promises::{key, read, sample, store},
 };
+use bytes::Bytes;
 use futures_util::stream;
-use longshore::storage::{Put, Settings, Storage, StorageError};
+use longshore::storage::{Put, Settings, Storage, StorageError, Upload};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -79,18 +80,7 @@ async fn on_the_small_disk(disk: &Path) {
         .begin(&key("many"), many.len() as u64, "pick1", false)
         .await
         .unwrap();
-    let mut part = upload.part(0);
-    let mut outcome = Ok(());
-    for piece in many.chunks(100_000) {
-        outcome = part.write(many.slice_ref(piece)).await;
-        if outcome.is_err() {
-            break;
-        }
-    }
-    if outcome.is_ok() {
-        outcome = part.finish().await;
-    }
-    assert_eq!(outcome, Err(StorageError::Full));
+    assert_eq!(fill(&upload, &many).await, Err(StorageError::Full));
     assert!(matches!(
         upload.commit().await,
         Err(StorageError::Incomplete { .. })
@@ -112,4 +102,12 @@ async fn on_the_small_disk(disk: &Path) {
     // There is room again for what fits.
     assert!(read(&storage, "few").await.unwrap() == few);
     store(&storage, "more", &few).await;
+}
+
+async fn fill(upload: &Upload, bytes: &Bytes) -> Result<(), StorageError> {
+    let mut part = upload.part(0);
+    for piece in bytes.chunks(100_000) {
+        part.write(bytes.slice_ref(piece)).await?;
+    }
+    part.finish().await
 }

@@ -22,6 +22,9 @@ async fn a_file_lies_below_the_root_under_its_own_name_and_is_private() {
     let root = place.disk.as_ref().unwrap();
     let file = root.join("Größe/a%2Fb c.txt");
     assert_eq!(place.files_on_disk(), [file.clone()]);
+    let longest = "x".repeat(255);
+    store(&place.storage, &longest, &Bytes::from_static(b"x")).await;
+    assert!(root.join(longest).is_file());
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
     assert_eq!(mode(file.as_path()), 0);
     assert_eq!(mode(file.parent().unwrap()), 0);
@@ -73,6 +76,15 @@ async fn a_reader_keeps_the_bytes_it_began_with_while_the_file_is_overwritten() 
     }
     assert!(found == old);
     assert_eq!(storage.size(&key("f")).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_empty_again_leaves_its_name_to_a_file() {
+    let place = folder().await;
+    store(&place.storage, "a/b/c", &Bytes::from_static(b"x")).await;
+    place.storage.delete(&key("a/b/c")).await.unwrap();
+    store(&place.storage, "a", &Bytes::from_static(b"y")).await;
+    assert_eq!(read(&place.storage, "a").await.unwrap(), "y");
 }
 
 #[tokio::test]

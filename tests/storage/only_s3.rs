@@ -1,11 +1,16 @@
 //! What can go wrong with an S3 store and not with a folder.
 
 use crate::{
-    places::{SECRET_KEY, s3},
+    places::{SECRET_KEY, memory, s3},
     promises::{key, read, store},
 };
 use bytes::Bytes;
-use longshore::storage::{Settings, StorageError};
+use longshore::storage::{Settings, Storage, StorageError};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
 #[tokio::test]
 async fn a_wrong_secret_is_refused_in_words_that_hold_no_secret() {
@@ -23,16 +28,50 @@ async fn a_wrong_secret_is_refused_in_words_that_hold_no_secret() {
 
 #[tokio::test]
 async fn a_bucket_that_does_not_exist_is_the_operators_to_mend() {
-    let place = s3().await;
+    let body = "<Error><Code>NoSuchBucket</Code></Error>";
+    let checked = against_a_store_that_says("404 Not Found", body)
+        .await
+        .check()
+        .await;
+    assert!(
+        matches!(checked, Err(StorageError::Denied { .. })),
+        "{checked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_without_room_is_full_like_a_disk() {
+    let body = "<Error><Code>XMinioStorageFull</Code></Error>";
+    let storage = against_a_store_that_says("507 Insufficient Storage", body).await;
+    let upload = storage.begin(&key("f"), 0, "pick1", true).await.unwrap();
+    assert_eq!(upload.commit().await, Err(StorageError::Full));
+}
+
+/// A store before which stands a server with one answer to everything.
+async fn against_a_store_that_says(status: &str, body: &str) -> Storage {
+    let place = memory().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let length = body.len();
+    let address = listener.local_addr().unwrap();
+    let headers = format!("content-length: {length}\r\nconnection: close");
+    let answer = format!("HTTP/1.1 {status}\r\n{headers}\r\n\r\n{body}");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // One read takes the whole of the small requests sent here.
+            let _ = stream.read(&mut [0; 65_536]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
     let settings = Settings {
-        url: "s3://no-such-bucket".into(),
-        ..place.settings.clone()
+        url: "s3://bucket".into(),
+        s3_endpoint: format!("http://{address}"),
+        s3_access_key: "key".into(),
+        s3_secret_key: "secret".into(),
+        ..Settings::default()
     };
-    let storage = place.open_again(&settings).await;
-    assert!(matches!(
-        storage.check().await,
-        Err(StorageError::Denied { .. })
-    ));
+    place.open_again(&settings).await
 }
 
 #[tokio::test]

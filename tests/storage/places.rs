@@ -26,7 +26,7 @@ impl Place {
             return Vec::new();
         };
         let mut files = files_below(disk);
-        files.retain(|file| !file.to_string_lossy().ends_with(".internal.json"));
+        files.retain(|file| !is_note_of_the_server(file));
         files
     }
 
@@ -34,6 +34,11 @@ impl Place {
     pub async fn open_again(&self, settings: &Settings) -> Storage {
         Storage::open(settings, self.folder.path()).await.unwrap()
     }
+}
+
+fn is_note_of_the_server(file: &Path) -> bool {
+    let name = file.file_name().unwrap().to_string_lossy();
+    name.starts_with(".bucket-") && name.ends_with(".json")
 }
 
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
