@@ -27,7 +27,7 @@ use bytes::Bytes;
 use folder::Folder;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use objects::Objects;
-use std::{collections::BTreeSet, io, ops::Range, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, io, ops::Range, pin::pin, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use upload::Draft;
 
@@ -49,6 +49,12 @@ enum Place {
     Objects(Arc<Objects>),
 }
 
+impl fmt::Debug for Storage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Storage({})", self.describe())
+    }
+}
+
 /// How a stream of unknown length is to be stored, for [`Storage::put`].
 #[derive(Debug, Clone, Copy)]
 pub struct Put<'a> {
@@ -66,7 +72,9 @@ impl Storage {
     ///
     /// `upload_id` (letters, digits, `-`, `_`) names what a crash would leave behind. Two
     /// uploads may bear the same id at once; neither disturbs the other. Without `overwrite`, a
-    /// key that is taken is [`StorageError::Exists`], here or at the commit.
+    /// key that is taken is [`StorageError::Exists`], here or at the commit. Whoever makes keys
+    /// that nobody else can have should overwrite: a store whose answer was lost, and is asked
+    /// again, would otherwise take our own file for somebody else's.
     pub async fn begin(
         &self,
         key: &StorageKey,

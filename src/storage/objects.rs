@@ -355,3 +355,39 @@ impl ObjectDraft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+
+    #[test]
+    fn parts_grow_so_that_they_never_become_too_many() {
+        const MIB: u64 = 1024 * 1024;
+        let store = Arc::new(InMemory::new());
+        let objects = Objects {
+            multipart: Arc::clone(&store) as Arc<dyn MultipartStore>,
+            store,
+            prefix: String::new(),
+            part_size: 8 * MIB,
+            provider: "internal",
+            container: String::new(),
+            description: String::new(),
+        };
+        for size in [
+            0,
+            1,
+            80_000 * MIB,
+            80_000 * MIB + 1,
+            2_000_000 * MIB,
+            5_000_000 * MIB,
+        ] {
+            let part_size = objects.part_size_for(size);
+            assert!(size.div_ceil(part_size) <= MOST_PARTS, "{size}");
+            assert_eq!(part_size % PART_STEP, 0);
+        }
+        assert_eq!(objects.part_size_for(80_000 * MIB), 8 * MIB);
+        assert_eq!(objects.part_size_for(objects.plain_limit() + 1), 8 * MIB);
+        assert_eq!(objects.part_size_for(80_000 * MIB + 1), 12 * MIB);
+    }
+}

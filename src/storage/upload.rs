@@ -10,6 +10,7 @@ use super::{error::StorageError, folder::FolderDraft, objects::ObjectDraft};
 use bytes::Bytes;
 use std::{
     collections::BTreeSet,
+    fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -129,6 +130,12 @@ impl Upload {
     pub async fn abort(mut self) {
         self.shared.discard().await;
         self.ended = true;
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Upload({} bytes)", self.shared.size)
     }
 }
 

@@ -21,7 +21,7 @@ async fn a_file_lies_below_the_root_under_its_own_name_and_is_private() {
     .await;
     let root = place.disk.as_ref().unwrap();
     let file = root.join("Größe/a%2Fb c.txt");
-    assert_eq!(place.files_on_disk(), [file.clone()]);
+    assert_eq!(place.files_on_disk(), std::slice::from_ref(&file));
     let longest = "x".repeat(255);
     store(&place.storage, &longest, &Bytes::from_static(b"x")).await;
     assert!(root.join(longest).is_file());
@@ -153,4 +153,34 @@ async fn a_file_url_names_the_folder() {
     let storage = Storage::open(&settings, "/nowhere".as_ref()).await.unwrap();
     store(&storage, "f", &Bytes::from_static(b"x")).await;
     assert!(folder.path().join("by url/f").is_file());
+}
+
+#[tokio::test]
+async fn keys_in_an_endpoint_and_odd_part_sizes_are_refused_at_start() {
+    let folder = TempDir::new().unwrap();
+    let s3 = Settings {
+        url: "s3://bucket".into(),
+        ..Settings::default()
+    };
+    let keyed = Settings {
+        s3_endpoint: "http://key:word@host".into(),
+        ..s3.clone()
+    };
+    let broken = Settings {
+        s3_endpoint: "host without scheme".into(),
+        ..s3.clone()
+    };
+    let small = Settings {
+        part_size_mib: 5,
+        ..s3.clone()
+    };
+    let large = Settings {
+        part_size_mib: 2048,
+        ..s3
+    };
+    for settings in [keyed, broken, small, large] {
+        let error = Storage::open(&settings, folder.path()).await.unwrap_err();
+        assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
+        assert!(!format!("{error:?}").contains("word@"));
+    }
 }
