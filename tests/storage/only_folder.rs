@@ -94,7 +94,7 @@ async fn files_come_and_go_in_one_folder_without_losing_each_other() {
     // Deleting the last file removes the folder, just when another is put into it.
     let coming_and_going = (0..8).map(|task| async move {
         let name = format!("a/b/{task}");
-        for _ in 0..50 {
+        for _ in 0..15 {
             store(storage, &name, &Bytes::from_static(b"x")).await;
             storage.delete(&key(&name)).await.unwrap();
         }

@@ -10,7 +10,7 @@ use super::{
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
 };
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind},
     ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -43,6 +43,13 @@ impl Folder {
             let uploads = root.join(RESERVED);
             private_folder().recursive(true).create(&uploads)?;
             let root = root.canonicalize()?;
+            // The folders just made have to survive a power cut as well. Those above them may
+            // not be ours to open, and were there before.
+            for folder in root.ancestors() {
+                if let Ok(folder) = File::open(folder) {
+                    let _ = folder.sync_all();
+                }
+            }
             Ok(Self {
                 uploads: root.join(RESERVED),
                 root,
