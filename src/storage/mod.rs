@@ -27,8 +27,12 @@ use bytes::Bytes;
 use folder::Folder;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use objects::Objects;
-use std::{collections::BTreeSet, io, ops::Range, pin::pin, sync::Arc};
+use std::{collections::BTreeSet, fmt, io, ops::Range, pin::pin, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use upload::Draft;
+
+/// How long a check may take before the storage counts as silent.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A stored file's bytes on their way to a reader.
 pub type ByteStream = BoxStream<'static, Result<Bytes, StorageError>>;
@@ -43,6 +47,12 @@ pub struct Storage {
 enum Place {
     Folder(Arc<Folder>),
     Objects(Arc<Objects>),
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Storage({})", self.describe())
+    }
 }
 
 /// How a stream of unknown length is to be stored, for [`Storage::put`].
@@ -62,7 +72,9 @@ impl Storage {
     ///
     /// `upload_id` (letters, digits, `-`, `_`) names what a crash would leave behind. Two
     /// uploads may bear the same id at once; neither disturbs the other. Without `overwrite`, a
-    /// key that is taken is [`StorageError::Exists`], here or at the commit.
+    /// key that is taken is [`StorageError::Exists`], here or at the commit. Whoever makes keys
+    /// that nobody else can have should overwrite: a store whose answer was lost, and is asked
+    /// again, would otherwise take our own file for somebody else's.
     pub async fn begin(
         &self,
         key: &StorageKey,
@@ -92,7 +104,7 @@ impl Storage {
         key: &StorageKey,
         stream: S,
         how: Put<'_>,
-        mut sink: H,
+        sink: H,
     ) -> Result<(u64, H), StorageError>
     where
         S: Stream<Item = io::Result<Bytes>> + Send,
@@ -106,35 +118,16 @@ impl Storage {
         // its length and not by a part that happens to be full.
         let most = limit.saturating_add(1);
         let upload = self.begin(key, most, how.upload_id, how.overwrite).await?;
-        let mut pieces = pin!(stream.fuse());
-        let mut rest = Bytes::new();
-        let mut size = 0;
-        for index in 0..upload.parts() {
-            let mut part = upload.part(index).with_hasher(sink);
-            while part.room() > 0 {
-                if rest.is_empty() {
-                    match pieces.next().await {
-                        Some(piece) => rest = piece.map_err(broken_source)?,
-                        None => break,
-                    }
-                }
-                let fitting = usize::try_from(part.room())
-                    .unwrap_or(usize::MAX)
-                    .min(rest.len());
-                part.write(rest.split_to(fitting)).await?;
+        match fill(&upload, stream, limit, sink).await {
+            Ok((size, sink)) => {
+                upload.commit_at(size).await?;
+                Ok((size, sink))
             }
-            size += part.written();
-            if size > limit {
-                return Err(StorageError::TooLarge { limit });
-            }
-            let full = part.room() == 0;
-            sink = part.finish_short().await?;
-            if !full {
-                break;
+            Err(error) => {
+                upload.abort().await;
+                Err(error)
             }
         }
-        upload.commit_at(size).await?;
-        Ok((size, sink))
     }
 
     /// Streams a range of a stored file.
@@ -169,10 +162,14 @@ impl Storage {
 
     /// Writes, reads and deletes a few bytes, to see whether the storage works.
     pub async fn check(&self) -> Result<(), StorageError> {
-        match &self.place {
-            Place::Folder(folder) => folder.check().await,
-            Place::Objects(objects) => objects.check().await,
-        }
+        let checked = async {
+            match &self.place {
+                Place::Folder(folder) => folder.check().await,
+                Place::Objects(objects) => objects.check().await,
+            }
+        };
+        let silent = |_| StorageError::unavailable("no answer in time");
+        timeout(CHECK_TIMEOUT, checked).await.map_err(silent)?
     }
 
     /// The ids of uploads that are under way or were left behind by a crash.
@@ -236,6 +233,47 @@ impl Storage {
             Place::Objects(objects) => objects.container.clone(),
         }
     }
+}
+
+/// Writes a stream into an upload, part after part, up to `limit` bytes.
+async fn fill<S, H>(
+    upload: &Upload,
+    stream: S,
+    limit: u64,
+    mut sink: H,
+) -> Result<(u64, H), StorageError>
+where
+    S: Stream<Item = io::Result<Bytes>> + Send,
+    H: BlockSink,
+{
+    let mut pieces = pin!(stream.fuse());
+    let mut rest = Bytes::new();
+    let mut size = 0;
+    for index in 0..upload.parts() {
+        let mut part = upload.part(index).with_hasher(sink);
+        while part.room() > 0 {
+            if rest.is_empty() {
+                match pieces.next().await {
+                    Some(piece) => rest = piece.map_err(broken_source)?,
+                    None => break,
+                }
+            }
+            let fitting = usize::try_from(part.room())
+                .unwrap_or(usize::MAX)
+                .min(rest.len());
+            part.write(rest.split_to(fitting)).await?;
+        }
+        size += part.written();
+        if size > limit {
+            return Err(StorageError::TooLarge { limit });
+        }
+        let full = part.room() == 0;
+        sink = part.finish_short().await?;
+        if !full {
+            break;
+        }
+    }
+    Ok((size, sink))
 }
 
 /// A stream that fails has not brought all its bytes, whatever the reason.

@@ -22,7 +22,7 @@ use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{runtime::Handle, sync::OnceCell};
+use tokio::sync::OnceCell;
 
 /// The most parts a multipart upload may have, S3's own limit.
 const MOST_PARTS: u64 = 10_000;
@@ -97,7 +97,9 @@ impl Objects {
             path,
             note,
             overwrite,
-            state: Arc::default(),
+            small: Mutex::default(),
+            multipart: OnceCell::new(),
+            parts: Mutex::default(),
         })
     }
 
@@ -226,17 +228,11 @@ pub(super) struct ObjectDraft {
     path: Path,
     note: Path,
     overwrite: bool,
-    state: Arc<DraftState>,
-}
-
-#[derive(Default)]
-struct DraftState {
     /// The whole of a small file.
     small: Mutex<Option<PutPayload>>,
     /// The id of the multipart upload; begun by the first part that needs it.
     multipart: OnceCell<String>,
     parts: Mutex<Vec<Option<PartId>>>,
-    ended: Mutex<bool>,
 }
 
 impl ObjectDraft {
@@ -253,18 +249,10 @@ impl ObjectDraft {
         };
         let index = usize::try_from(index).map_err(too_many)?;
         if whole {
-            *self
-                .state
-                .small
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(payload);
+            *self.small.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
             return Ok(());
         }
-        let multipart = self
-            .state
-            .multipart
-            .get_or_try_init(|| self.start())
-            .await?;
+        let multipart = self.multipart.get_or_try_init(|| self.start()).await?;
         let sent = self
             .objects
             .multipart
@@ -274,11 +262,7 @@ impl ObjectDraft {
             Error::NotFound { .. } => StorageError::incomplete("the upload was swept away"),
             _ => error.into(),
         })?;
-        let mut parts = self
-            .state
-            .parts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if parts.len() <= index {
             parts.resize(index + 1, None);
         }
@@ -304,9 +288,8 @@ impl ObjectDraft {
     }
 
     pub(super) async fn commit(&self, size: u64) -> Result<(), StorageError> {
-        let Some(multipart) = self.state.multipart.get() else {
+        let Some(multipart) = self.multipart.get() else {
             let small = self
-                .state
                 .small
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -314,11 +297,7 @@ impl ObjectDraft {
             return self.put_whole(small.unwrap_or_default(), size).await;
         };
         let parts: Option<Vec<_>> = {
-            let mut parts = self
-                .state
-                .parts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
             parts.drain(..).collect()
         };
         let parts = parts.ok_or_else(|| StorageError::incomplete("a part is missing"))?;
@@ -335,7 +314,6 @@ impl ObjectDraft {
             Error::NotFound { .. } => StorageError::incomplete("the upload was swept away"),
             _ => error.into(),
         })?;
-        self.end();
         // A note that stays is removed by the next sweep, which finds nothing to abort.
         let _ = self.objects.remove(&self.note).await;
         Ok(())
@@ -346,7 +324,6 @@ impl ObjectDraft {
             let message = format!("{} of {size} bytes came", bytes.content_length());
             return Err(StorageError::incomplete(message));
         }
-        self.end();
         let store = &self.objects.store;
         if self.overwrite {
             store.put(&self.path, bytes).await.map_err(no_bucket)?;
@@ -369,40 +346,48 @@ impl ObjectDraft {
         }
     }
 
-    /// Whether there was still something to take back; there is not from now on.
-    fn end(&self) -> bool {
-        !std::mem::replace(
-            &mut *self
-                .state
-                .ended
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-            true,
-        )
-    }
-
     pub(super) async fn discard(&self) {
-        if self.end()
-            && let Some(multipart) = self.state.multipart.get()
-        {
+        if let Some(multipart) = self.multipart.get() {
             // The note stays if the store refuses, and the next sweep tries again.
             if self.objects.abort(&self.path, multipart).await.is_ok() {
                 let _ = self.objects.remove(&self.note).await;
             }
         }
     }
+}
 
-    pub(super) fn discard_later(&self) {
-        // Without a runtime the note alone remains, for the next sweep.
-        if let Ok(runtime) = Handle::try_current() {
-            let draft = Self {
-                objects: Arc::clone(&self.objects),
-                path: self.path.clone(),
-                note: self.note.clone(),
-                overwrite: self.overwrite,
-                state: Arc::clone(&self.state),
-            };
-            runtime.spawn(async move { draft.discard().await });
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+
+    #[test]
+    fn parts_grow_so_that_they_never_become_too_many() {
+        const MIB: u64 = 1024 * 1024;
+        let store = Arc::new(InMemory::new());
+        let objects = Objects {
+            multipart: Arc::clone(&store) as Arc<dyn MultipartStore>,
+            store,
+            prefix: String::new(),
+            part_size: 8 * MIB,
+            provider: "internal",
+            container: String::new(),
+            description: String::new(),
+        };
+        for size in [
+            0,
+            1,
+            80_000 * MIB,
+            80_000 * MIB + 1,
+            2_000_000 * MIB,
+            5_000_000 * MIB,
+        ] {
+            let part_size = objects.part_size_for(size);
+            assert!(size.div_ceil(part_size) <= MOST_PARTS, "{size}");
+            assert_eq!(part_size % PART_STEP, 0);
         }
+        assert_eq!(objects.part_size_for(80_000 * MIB), 8 * MIB);
+        assert_eq!(objects.part_size_for(objects.plain_limit() + 1), 8 * MIB);
+        assert_eq!(objects.part_size_for(80_000 * MIB + 1), 12 * MIB);
     }
 }

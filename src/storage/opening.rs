@@ -5,7 +5,10 @@
 
 use super::{Place, Settings, Storage, error::StorageError, folder::Folder, objects::Objects};
 use object_store::{
-    ClientOptions, ObjectStore, aws::AmazonS3Builder, memory::InMemory, multipart::MultipartStore,
+    ClientOptions, ObjectStore, RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    memory::InMemory,
+    multipart::MultipartStore,
 };
 use std::{
     ops::RangeInclusive,
@@ -22,13 +25,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// the line slow.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often and how long a request is tried again. Whoever copies a file tries again as well,
+/// with more patience; a person who waits for an answer should not wait for minutes.
+const RETRIES: usize = 5;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What part sizes may be set; the least is what S3 takes, rounded up to whole Dropbox blocks.
 const PART_SIZES_MIB: RangeInclusive<u64> = 8..=1024;
 
 impl Storage {
     /// Opens the storage that the settings name; `data_dir` is where the default folder lies.
     pub async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
-        if !PART_SIZES_MIB.contains(&settings.part_size_mib) || settings.part_size_mib % 4 != 0 {
+        if !PART_SIZES_MIB.contains(&settings.part_size_mib)
+            || !settings.part_size_mib.is_multiple_of(4)
+        {
             return Err(StorageError::denied(
                 "part_size_mib is not a multiple of 4 from 8 to 1024",
             ));
@@ -123,31 +133,28 @@ fn s3(url: &Url, settings: &Settings) -> Result<Storage, StorageError> {
     let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
     let bucket =
         bucket.ok_or_else(|| StorageError::denied("storage url: the bucket is missing"))?;
-    let prefix = percent_encoding::percent_decode_str(url.path().trim_matches('/'));
-    let prefix = prefix.decode_utf8();
-    let prefix = prefix.map_err(|_| StorageError::denied("storage url: the prefix is no text"))?;
-    let prefix = match prefix.as_ref() {
-        "" => String::new(),
-        folder => {
-            let folder = super::StorageKey::parse(folder).map_err(|error| {
-                StorageError::denied(format!("storage url: the prefix: {error}"))
-            })?;
-            format!("{folder}/")
-        }
-    };
+    let prefix = prefix_of(url)?;
+    // What the settings leave empty comes from the usual AWS_* variables.
+    let mut builder = AmazonS3Builder::from_env();
+    if !settings.s3_endpoint.is_empty() {
+        builder = builder.with_endpoint(endpoint_of(&settings.s3_endpoint)?);
+    }
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
     let client = ClientOptions::new()
         .with_timeout_disabled()
         .with_connect_timeout(CONNECT_TIMEOUT)
         .with_read_timeout(READ_TIMEOUT)
-        .with_allow_http(settings.s3_endpoint.starts_with("http://"));
-    // What the settings leave empty comes from the usual AWS_* variables.
-    let mut builder = AmazonS3Builder::from_env()
+        .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")));
+    let retry = RetryConfig {
+        max_retries: RETRIES,
+        retry_timeout: RETRY_TIMEOUT,
+        ..RetryConfig::default()
+    };
+    builder = builder
         .with_client_options(client)
+        .with_retry(retry)
         .with_bucket_name(bucket)
         .with_virtual_hosted_style_request(!settings.s3_path_style);
-    if !settings.s3_endpoint.is_empty() {
-        builder = builder.with_endpoint(&settings.s3_endpoint);
-    }
     if !settings.s3_region.is_empty() {
         builder = builder.with_region(&settings.s3_region);
     }
@@ -157,7 +164,8 @@ fn s3(url: &Url, settings: &Settings) -> Result<Storage, StorageError> {
     if !settings.s3_secret_key.is_empty() {
         builder = builder.with_secret_access_key(&settings.s3_secret_key);
     }
-    let store = builder.build()?;
+    let built = builder.build();
+    let store = built.map_err(|error| StorageError::denied(format!("s3: {error}")))?;
     let endpoint = match settings.s3_endpoint.as_str() {
         "" => "the default endpoint",
         given => given,
@@ -169,4 +177,32 @@ fn s3(url: &Url, settings: &Settings) -> Result<Storage, StorageError> {
         prefix,
     };
     Ok(objects(Arc::new(store), settings, place))
+}
+
+/// The endpoint as it was given, if it is an address without keys in it.
+fn endpoint_of(text: &str) -> Result<&str, StorageError> {
+    let url = Url::parse(text);
+    let url = url.map_err(|error| StorageError::denied(format!("s3 endpoint: {error}")))?;
+    let keyed = !url.username().is_empty() || url.password().is_some();
+    if keyed || !matches!(url.scheme(), "http" | "https") {
+        let message = "s3 endpoint: http:// or https:// is wanted, without keys in it";
+        return Err(StorageError::denied(message));
+    }
+    Ok(text)
+}
+
+/// What stands before every key: nothing, or a folder and its slash.
+fn prefix_of(url: &Url) -> Result<String, StorageError> {
+    let prefix = percent_encoding::percent_decode_str(url.path().trim_matches('/'));
+    let prefix = prefix.decode_utf8();
+    let prefix = prefix.map_err(|_| StorageError::denied("storage url: the prefix is no text"))?;
+    match prefix.as_ref() {
+        "" => Ok(String::new()),
+        folder => {
+            let folder = super::StorageKey::parse(folder).map_err(|error| {
+                StorageError::denied(format!("storage url: the prefix: {error}"))
+            })?;
+            Ok(format!("{folder}/"))
+        }
+    }
 }

@@ -10,10 +10,12 @@ use super::{error::StorageError, folder::FolderDraft, objects::ObjectDraft};
 use bytes::Bytes;
 use std::{
     collections::BTreeSet,
+    fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{
+    runtime::Handle,
     sync::{OwnedRwLockReadGuard, RwLock},
     task::{JoinHandle, spawn_blocking},
 };
@@ -37,6 +39,8 @@ impl BlockSink for () {
 /// A file being written. Dropping it takes back whatever was written.
 pub struct Upload {
     shared: Arc<Shared>,
+    /// True once there is nothing left to take back.
+    ended: bool,
 }
 
 /// What an upload and its part writers have in common.
@@ -67,6 +71,7 @@ impl Upload {
         };
         Self {
             shared: Arc::new(shared),
+            ended: false,
         }
     }
 
@@ -112,39 +117,41 @@ impl Upload {
     }
 
     /// Makes the first `size` bytes the whole file.
-    pub(super) async fn commit_at(self, size: u64) -> Result<(), StorageError> {
-        let mut closed = Arc::clone(&self.shared.closed).write_owned().await;
-        *closed = true;
-        let parts = size.div_ceil(self.shared.part_size);
-        let finished = self.shared.finished_parts().range(..parts).count() as u64;
-        if finished < parts {
-            let message = format!("{finished} of {parts} parts were finished");
-            return Err(StorageError::incomplete(message));
+    pub(super) async fn commit_at(mut self, size: u64) -> Result<(), StorageError> {
+        let committed = self.shared.commit(size).await;
+        if committed.is_err() {
+            self.shared.discard().await;
         }
-        // Dropping `self` after a failure takes everything back; after a success there is
-        // nothing left to take back.
-        match &self.shared.draft {
-            Draft::Folder(draft) => draft.commit(size).await,
-            Draft::Objects(draft) => draft.commit(size).await,
-        }
+        self.ended = true;
+        committed
     }
 
     /// Takes everything back and returns when it is gone.
-    pub async fn abort(self) {
-        let mut closed = Arc::clone(&self.shared.closed).write_owned().await;
-        *closed = true;
-        match &self.shared.draft {
-            Draft::Folder(draft) => draft.discard().await,
-            Draft::Objects(draft) => draft.discard().await,
-        }
+    pub async fn abort(mut self) {
+        self.shared.discard().await;
+        self.ended = true;
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Upload({} bytes)", self.shared.size)
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        match &self.shared.draft {
-            Draft::Folder(draft) => draft.discard_later(),
-            Draft::Objects(draft) => draft.discard_later(),
+        if self.ended {
+            return;
+        }
+        match (Handle::try_current(), &self.shared.draft) {
+            (Ok(runtime), _) => {
+                let shared = Arc::clone(&self.shared);
+                runtime.spawn(async move { shared.discard().await });
+            }
+            (Err(_), Draft::Folder(draft)) => draft.discard_now(),
+            // The store cannot be reached from here; its note remains for the next sweep.
+            (Err(_), Draft::Objects(_)) => {}
         }
     }
 }
@@ -157,6 +164,31 @@ impl Shared {
 
     fn finished_parts(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn commit(&self, size: u64) -> Result<(), StorageError> {
+        let mut closed = self.closed.write().await;
+        *closed = true;
+        let parts = size.div_ceil(self.part_size);
+        let finished = self.finished_parts().range(..parts).count() as u64;
+        if finished < parts {
+            let message = format!("{finished} of {parts} parts were finished");
+            return Err(StorageError::incomplete(message));
+        }
+        match &self.draft {
+            Draft::Folder(draft) => draft.commit(size).await,
+            Draft::Objects(draft) => draft.commit(size).await,
+        }
+    }
+
+    /// Waits for writes under way, so that none outlives the taking back.
+    async fn discard(&self) {
+        let mut closed = self.closed.write().await;
+        *closed = true;
+        match &self.draft {
+            Draft::Folder(draft) => draft.discard().await,
+            Draft::Objects(draft) => draft.discard().await,
+        }
     }
 
     /// Leave to write, until it is dropped.

@@ -10,14 +10,14 @@ use super::{
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
 };
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind},
     ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 mod publishing;
 mod reading;
@@ -43,6 +43,13 @@ impl Folder {
             let uploads = root.join(RESERVED);
             private_folder().recursive(true).create(&uploads)?;
             let root = root.canonicalize()?;
+            // The folders just made have to survive a power cut as well. Those above them may
+            // not be ours to open, and were there before.
+            for folder in root.ancestors() {
+                if let Ok(folder) = File::open(folder) {
+                    let _ = folder.sync_all();
+                }
+            }
             Ok(Self {
                 uploads: root.join(RESERVED),
                 root,
@@ -231,14 +238,10 @@ impl FolderDraft {
         }
     }
 
-    pub(super) fn discard_later(&self) {
+    /// Like `discard`, where there is no runtime to wait on.
+    pub(super) fn discard_now(&self) {
         if let Some(path) = self.take_path() {
-            // Removing gigabytes takes a while, so it is left to a blocking thread if one is
-            // to be had.
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn_blocking(move || remove_if_there(&path))),
-                Err(_) => drop(remove_if_there(&path)),
-            }
+            let _ = remove_if_there(&path);
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 
 /// How often a folder may be swept away under us, by the deletion of its last file, before we
 /// give up.
-const TRIES: usize = 10;
+const TRIES: usize = 100;
 
 /// Moves `draft` to `target`, which lies below `root`, and flushes the folders between.
 pub(super) fn publish(
@@ -26,7 +26,7 @@ pub(super) fn publish(
     for _ in 0..TRIES {
         named = make_folders(folder).and_then(|()| name(draft, target, overwrite));
         match &named {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound && draft.exists() => {}
             _ => break,
         }
     }
@@ -50,10 +50,13 @@ pub(super) fn publish(
 
 fn make_folders(folder: &Path) -> io::Result<()> {
     match private_folder().recursive(true).create(folder) {
-        // A file lies where a folder should.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Err(ErrorKind::NotADirectory.into())
-        }
+        // A file lies where a folder should, or a folder that was there a moment ago was swept
+        // away before it could be told from a file.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match fs::metadata(folder) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(ErrorKind::NotADirectory.into()),
+            Err(error) => Err(error),
+        },
         made => made,
     }
 }

@@ -1,0 +1,108 @@
+//! What can go wrong with an S3 store and not with a folder.
+
+use crate::{
+    places::{SECRET_KEY, memory, s3},
+    promises::{key, read, store},
+};
+use bytes::Bytes;
+use longshore::storage::{Settings, Storage, StorageError};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
+
+#[tokio::test]
+async fn a_wrong_secret_is_refused_in_words_that_hold_no_secret() {
+    let place = s3().await;
+    let wrong = "another-secret-that-no-message-may-hold";
+    let settings = Settings {
+        s3_secret_key: wrong.into(),
+        ..place.settings.clone()
+    };
+    let error = place.open_again(&settings).await.check().await.unwrap_err();
+    assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
+    assert!(!format!("{error:?} {error} {settings:?}").contains(wrong));
+    assert!(!format!("{:?}", place.settings).contains(SECRET_KEY));
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_exist_is_the_operators_to_mend() {
+    let body = "<Error><Code>NoSuchBucket</Code></Error>";
+    let checked = against_a_store_that_says("404 Not Found", body)
+        .await
+        .check()
+        .await;
+    assert!(
+        matches!(checked, Err(StorageError::Denied { .. })),
+        "{checked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_without_room_is_full_like_a_disk() {
+    let body = "<Error><Code>XMinioStorageFull</Code></Error>";
+    let storage = against_a_store_that_says("507 Insufficient Storage", body).await;
+    let upload = storage.begin(&key("f"), 0, "pick1", true).await.unwrap();
+    assert_eq!(upload.commit().await, Err(StorageError::Full));
+}
+
+/// A store before which stands a server with one answer to everything.
+async fn against_a_store_that_says(status: &str, body: &str) -> Storage {
+    let place = memory().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let length = body.len();
+    let address = listener.local_addr().unwrap();
+    let headers = format!("content-length: {length}\r\nconnection: close");
+    let answer = format!("HTTP/1.1 {status}\r\n{headers}\r\n\r\n{body}");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // One read takes the whole of the small requests sent here.
+            let _ = stream.read(&mut [0; 65_536]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let settings = Settings {
+        url: "s3://bucket".into(),
+        s3_endpoint: format!("http://{address}"),
+        s3_access_key: "key".into(),
+        s3_secret_key: "secret".into(),
+        ..Settings::default()
+    };
+    place.open_again(&settings).await
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_unavailable() {
+    let mut place = s3().await;
+    store(&place.storage, "f", &Bytes::from_static(b"abc")).await;
+    place.server = None;
+    let down = place.storage.size(&key("f")).await;
+    assert!(
+        matches!(down, Err(StorageError::Unavailable { .. })),
+        "{down:?}"
+    );
+}
+
+#[tokio::test]
+async fn another_node_reads_what_this_one_stored_below_the_same_prefix_only() {
+    let place = s3().await;
+    store(&place.storage, "f", &Bytes::from_static(b"abc")).await;
+    let other = place.open_again(&place.settings).await;
+    assert_eq!(read(&other, "f").await.unwrap(), "abc");
+    let elsewhere = Settings {
+        url: "s3://bucket/other".into(),
+        ..place.settings.clone()
+    };
+    let elsewhere = place.open_again(&elsewhere).await;
+    assert_eq!(elsewhere.size(&key("f")).await, Err(StorageError::NotFound));
+}
+
+#[tokio::test]
+async fn the_store_is_named_in_the_protocols_words() {
+    let place = s3().await;
+    assert_eq!(place.storage.provider(), "s3");
+    assert_eq!(place.storage.container(), "bucket");
+}

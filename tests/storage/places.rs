@@ -1,0 +1,162 @@
+//! The three stores under test, each fresh and gone when the test ends.
+
+use longshore::storage::{Settings, Storage};
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+use tempfile::TempDir;
+
+/// A store and what has to live as long as it does.
+pub struct Place {
+    pub storage: Storage,
+    pub settings: Settings,
+    /// Where its bytes lie, for those that have a disk.
+    pub disk: Option<PathBuf>,
+    pub server: Option<Server>,
+    folder: TempDir,
+}
+
+impl Place {
+    /// Every file on the disk, but for what the S3 server writes about a file.
+    pub fn files_on_disk(&self) -> Vec<PathBuf> {
+        let Some(disk) = &self.disk else {
+            return Vec::new();
+        };
+        let mut files = files_below(disk);
+        files.retain(|file| !is_note_of_the_server(file));
+        files
+    }
+
+    /// A second handle on the same bytes, as another process would open it.
+    pub async fn open_again(&self, settings: &Settings) -> Storage {
+        Storage::open(settings, self.folder.path()).await.unwrap()
+    }
+}
+
+fn is_note_of_the_server(file: &Path) -> bool {
+    let name = file.file_name().unwrap().to_string_lossy();
+    name.starts_with(".bucket-") && name.ends_with(".json")
+}
+
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+pub async fn folder() -> Place {
+    let folder = TempDir::new().unwrap();
+    let settings = Settings::default();
+    let storage = Storage::open(&settings, folder.path()).await.unwrap();
+    let disk = Some(folder.path().join("files"));
+    Place {
+        storage,
+        settings,
+        disk,
+        server: None,
+        folder,
+    }
+}
+
+pub async fn memory() -> Place {
+    let folder = TempDir::new().unwrap();
+    let settings = Settings {
+        url: "memory:".into(),
+        ..Settings::default()
+    };
+    let storage = Storage::open(&settings, folder.path()).await.unwrap();
+    Place {
+        storage,
+        settings,
+        disk: None,
+        server: None,
+        folder,
+    }
+}
+
+pub async fn s3() -> Place {
+    // The process chooses its TLS library once; the first test to come does it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("bucket")).unwrap();
+    let server = Server::start(folder.path());
+    let settings = Settings {
+        url: "s3://bucket/some/prefix".into(),
+        s3_endpoint: server.url.clone(),
+        s3_access_key: ACCESS_KEY.into(),
+        s3_secret_key: SECRET_KEY.into(),
+        ..Settings::default()
+    };
+    let storage = Storage::open(&settings, folder.path()).await.unwrap();
+    let disk = Some(folder.path().to_owned());
+    Place {
+        storage,
+        settings,
+        disk,
+        server: Some(server),
+        folder,
+    }
+}
+
+const ACCESS_KEY: &str = "LONGSHORETEST";
+pub const SECRET_KEY: &str = "a-secret-that-no-message-may-hold";
+
+/// An S3 server of its own, stopped when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+impl Server {
+    fn start(root: &Path) -> Self {
+        let mut child = Command::new(binary())
+            .args(["--host", "127.0.0.1", "--port", "0"])
+            .args(["--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY])
+            .arg(root)
+            .env("RUST_LOG", "info")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It chooses its port itself and says so.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, address) = line.split_once("server is running at http://")?;
+            let plain = |c: &char| c.is_ascii_digit() || *c == '.' || *c == ':';
+            Some(address.chars().take_while(plain).collect::<String>())
+        });
+        let url = format!("http://{}", said.unwrap());
+        // Its log has to go somewhere, or it would stop once the pipe is full.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn binary() -> PathBuf {
+    let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/s3s-fs");
+    let binary = env::var_os("LONGSHORE_TEST_S3").map_or_else(installed, PathBuf::from);
+    let hint = "run tests/support/install-s3s-fs.sh, or set LONGSHORE_TEST_S3";
+    assert!(
+        binary.is_file(),
+        "no S3 server at {}: {hint}",
+        binary.display()
+    );
+    binary
+}
