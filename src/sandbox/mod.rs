@@ -32,11 +32,16 @@ mod options;
 mod paths;
 mod request_log;
 mod routes;
+mod save_url;
 mod scan;
+mod search;
 mod server;
+mod sharing;
 mod simulation;
+mod thumbnails;
 mod tree;
 mod upload;
+mod upload_sessions;
 mod users;
 
 pub use faults::{FaultKind, FaultRule, Faults};

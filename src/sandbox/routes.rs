@@ -6,7 +6,7 @@ use super::{
     call::{Answer, Call},
     content, edits,
     errors::Refusal,
-    export, listing, upload, users,
+    export, listing, save_url, search, sharing, thumbnails, upload, upload_sessions, users,
 };
 
 /// Who may call a route.
@@ -188,6 +188,13 @@ const ROUTES: &[Route] = &[
         METADATA,
         Work::Rpc(listing::get_metadata),
     ),
+    user("files/search_v2", META, SEARCH, Work::Rpc(search::search)),
+    user(
+        "files/search/continue_v2",
+        META,
+        &["cursor"],
+        Work::Rpc(search::search_continue),
+    ),
     user(
         "files/download",
         READ,
@@ -206,7 +213,61 @@ const ROUTES: &[Route] = &[
         &["path"],
         Work::Rpc(content::get_temporary_link),
     ),
+    user(
+        "files/get_thumbnail",
+        READ,
+        THUMBNAIL,
+        Work::Content(thumbnails::get_thumbnail),
+    ),
+    user(
+        "files/get_thumbnail_v2",
+        READ,
+        THUMBNAIL_V2,
+        Work::Content(thumbnails::get_thumbnail_v2),
+    ),
+    user(
+        "files/get_thumbnail_batch",
+        READ,
+        &["entries"],
+        Work::Rpc(thumbnails::get_thumbnail_batch),
+    ),
     user("files/upload", WRITE, COMMIT, Work::Upload(upload::upload)),
+    user(
+        "files/upload_session/start",
+        WRITE,
+        &["close", "session_type", "content_hash"],
+        Work::Upload(upload_sessions::start),
+    ),
+    user(
+        "files/upload_session/start_batch",
+        WRITE,
+        &["num_sessions", "session_type"],
+        Work::Rpc(upload_sessions::start_batch),
+    ),
+    user(
+        "files/upload_session/append_v2",
+        WRITE,
+        &["cursor", "close", "content_hash"],
+        Work::Upload(upload_sessions::append),
+    ),
+    user(
+        "files/upload_session/finish",
+        WRITE,
+        &["cursor", "commit", "content_hash"],
+        Work::Upload(upload_sessions::finish),
+    ),
+    user(
+        "files/upload_session/finish_batch",
+        WRITE,
+        &["entries"],
+        Work::Rpc(upload_sessions::finish_batch),
+    ),
+    user(
+        "files/upload_session/finish_batch_v2",
+        WRITE,
+        &["entries"],
+        Work::Rpc(upload_sessions::finish_batch_v2),
+    ),
     user(
         "files/create_folder_v2",
         WRITE,
@@ -232,4 +293,40 @@ const ROUTES: &[Route] = &[
         Work::Rpc(edits::move_entry),
     ),
     user("files/copy_v2", WRITE, RELOCATE, Work::Rpc(edits::copy)),
+    user(
+        "files/save_url",
+        WRITE,
+        &["path", "url"],
+        Work::Rpc(save_url::save_url),
+    ),
+    user(
+        "files/save_url/check_job_status",
+        WRITE,
+        &["async_job_id"],
+        Work::Rpc(save_url::check_job_status),
+    ),
+    user(
+        "sharing/create_shared_link_with_settings",
+        SHARE,
+        &["path", "settings"],
+        Work::Rpc(sharing::create),
+    ),
+    user(
+        "sharing/list_shared_links",
+        SHARED,
+        LINKS,
+        Work::Rpc(sharing::list),
+    ),
+    user(
+        "sharing/get_shared_link_metadata",
+        SHARED,
+        &["url", "path", "link_password"],
+        Work::Rpc(sharing::get_metadata),
+    ),
+    user(
+        "sharing/revoke_shared_link",
+        SHARE,
+        &["url"],
+        Work::Rpc(sharing::revoke),
+    ),
 ];

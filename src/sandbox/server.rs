@@ -22,6 +22,7 @@ use super::{
     faults::Faults,
     notify, oauth,
     options::{Arguments, Options},
+    sharing,
     simulation::Simulation,
 };
 
@@ -235,6 +236,7 @@ fn http(
             .configure(control::configure)
             .route("/2/{name:.*}", web::route().to(dispatch::api))
             .route("/cd/0/get/{name}/file", web::route().to(temporary_link))
+            .route("/scl/{kind}/{id}/{name:.*}", web::get().to(sharing::follow))
     })
     .on_connect(|connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<TcpStream>()

@@ -18,6 +18,9 @@ use super::{
     options::{AppOptions, Options},
     paths::View,
     request_log::RequestLog,
+    save_url::Jobs,
+    sharing::SharedLink,
+    upload_sessions::Sessions,
 };
 
 /// Every scope that a user app can have.
@@ -58,6 +61,12 @@ pub struct Simulation {
     pub pending: Mutex<HashMap<String, Pending>>,
     /// Temporary links.
     pub links: Mutex<HashMap<String, TemporaryLink>>,
+    /// Shared links.
+    pub shared_links: Mutex<Vec<SharedLink>>,
+    /// Uploads in several pieces.
+    pub sessions: Sessions,
+    /// URLs being saved.
+    pub jobs: Jobs,
     /// How long temporary links live.
     pub link_lifetime: Duration,
     stopping: AtomicBool,
@@ -82,6 +91,9 @@ impl Simulation {
             log: RequestLog::default(),
             pending: Mutex::default(),
             links: Mutex::default(),
+            shared_links: Mutex::default(),
+            sessions: Sessions::default(),
+            jobs: Jobs::default(),
             link_lifetime: Duration::from_secs(4 * 3600),
             stopping: AtomicBool::new(false),
         }
