@@ -15,7 +15,8 @@ use serde_json::json;
 use super::request_id;
 use crate::access::AccessError;
 use crate::database::DatabaseError;
-use crate::files::FileError;
+use crate::files::{ContentError, FileError, InspectError};
+use crate::storage::StorageError;
 
 /// An error as it is told to a client.
 #[derive(Clone, Debug)]
@@ -203,7 +204,85 @@ impl From<FileError> for Problem {
     fn from(error: FileError) -> Self {
         match error {
             FileError::NotFound | FileError::BadHandle => Self::not_found(error.to_string()),
+            FileError::Changed => {
+                Self::new(StatusCode::CONFLICT, "file-changed", error.to_string())
+            }
+            FileError::BeingRemoved => {
+                Self::new(StatusCode::CONFLICT, "being-removed", error.to_string())
+                    .retry_after(Duration::from_secs(2))
+            }
+            FileError::TookTooLong => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "took-too-long",
+                error.to_string(),
+            ),
             FileError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        let status = match &error {
+            StorageError::TooLarge { .. } => {
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                return Self::new(status, "file-too-large", error.to_string());
+            }
+            StorageError::Exists => {
+                return Self::new(StatusCode::CONFLICT, "exists", error.to_string());
+            }
+            StorageError::BadKey { .. } => return Self::bad_request(error.to_string()),
+            StorageError::Full => StatusCode::INSUFFICIENT_STORAGE,
+            StorageError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            StorageError::NotFound
+            | StorageError::Denied { .. }
+            | StorageError::Incomplete { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        log::error!("{error}");
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            return Self::internal();
+        }
+        let message = "the server's storage cannot do this now; try again later";
+        Self::new(status, "storage-unavailable", message).retry_after(Duration::from_secs(5))
+    }
+}
+
+impl From<ContentError> for Problem {
+    fn from(error: ContentError) -> Self {
+        let message = error.to_string();
+        match error {
+            ContentError::SourceGone => Self::new(StatusCode::GONE, "source-gone", message),
+            ContentError::SourceClosed => {
+                Self::new(StatusCode::CONFLICT, "source-disconnected", message)
+            }
+            ContentError::SourceChanged => {
+                Self::new(StatusCode::CONFLICT, "source-changed", message)
+            }
+            ContentError::Dropbox(error) => {
+                log::warn!("a linked file was not read: {error}");
+                let wait = error.retry_after().unwrap_or(Duration::from_secs(5));
+                let message = "Dropbox does not give this file at the moment; try again later";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "dropbox-unavailable",
+                    message,
+                )
+                .retry_after(wait)
+            }
+            ContentError::Storage(error) => error.into(),
+            ContentError::Interrupted => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "interrupted", message)
+                    .retry_after(Duration::from_secs(1))
+            }
+        }
+    }
+}
+
+impl From<InspectError> for Problem {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::File(error) => error.into(),
+            InspectError::Content(error) => error.into(),
         }
     }
 }
