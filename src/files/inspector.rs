@@ -13,9 +13,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::hashes::{Algorithm, Hashing};
-use super::{
-    Catalog, ContentError, Contents, Facts, FileError, Handle, Kind, StoredFile, facts,
-};
+use super::{Catalog, ContentError, Contents, Facts, FileError, Handle, Kind, StoredFile, facts};
 use crate::storage::{Storage, StorageKey};
 
 /// Files that are read through for hashes at the same time.
@@ -76,7 +74,10 @@ impl Inspector {
             return Ok(known);
         }
         let (inner, file, wanted) = (self.inner.clone(), file.clone(), wanted.to_vec());
-        finished(tokio::spawn(async move { inner.hash(&file, &wanted).await })).await
+        finished(tokio::spawn(
+            async move { inner.hash(&file, &wanted).await },
+        ))
+        .await
     }
 
     /// Width, height and EXIF of the file, where it is a stored image.
