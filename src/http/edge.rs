@@ -14,6 +14,7 @@ use crate::events::Events;
 use crate::files::{Catalog, Contents, Garbage, Inspector, Links};
 use crate::picking::Picking;
 use crate::storage::Storage;
+use crate::webhooks::Webhooks;
 
 /// The rooms behind the edge; handlers get it as `web::Data<Edge>`.
 pub struct Edge {
@@ -52,6 +53,8 @@ pub struct Edge {
     pub connections: Connections,
     /// The picks.
     pub picking: Picking,
+    /// Endpoints and deliveries.
+    pub webhooks: Webhooks,
 }
 
 impl Edge {
