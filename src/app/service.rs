@@ -18,6 +18,7 @@ use crate::dropbox::Dropbox;
 use crate::events::Events;
 use crate::files::{Catalog, Links};
 use crate::http::{self, Edge};
+use crate::picking::browse::Browser;
 use crate::picking::{Picking, Rooms};
 use crate::storage::Storage;
 
@@ -98,6 +99,13 @@ impl Service {
                 callback_base: links.api(""),
             },
         );
+        let browser = Browser::new(
+            settings.browsing.clone(),
+            connections.clone(),
+            clock.clone(),
+            tools.master_key.clone(),
+            links.clone(),
+        );
         let picking = Picking::new(
             settings.picking.clone(),
             Rooms {
@@ -124,6 +132,7 @@ impl Service {
             links,
             events,
             connections,
+            browser,
             picking: picking.clone(),
         });
         let server = http::start(edge.clone())

@@ -37,6 +37,8 @@ pub struct Settings {
     pub dropbox: dropbox::Settings,
     /// People's connections to it.
     pub connections: connections::Settings,
+    /// How folders are shown.
+    pub browsing: picking::browse::Settings,
     /// How much is copied at once.
     pub picking: picking::Settings,
 }

@@ -13,6 +13,7 @@ use crate::database::Database;
 use crate::events::Events;
 use crate::files::{Catalog, Links};
 use crate::picking::Picking;
+use crate::picking::browse::Browser;
 use crate::storage::Storage;
 
 /// The rooms behind the edge; handlers get it as `web::Data<Edge>`.
@@ -42,6 +43,8 @@ pub struct Edge {
     pub events: Events,
     /// People's Dropboxes.
     pub connections: Connections,
+    /// Looks around in people's Dropboxes.
+    pub browser: Browser,
     /// The picks.
     pub picking: Picking,
 }
