@@ -16,6 +16,9 @@ use crate::database::Database;
 /// another node is felt after this time; one made here at once.
 const REMEMBERED: Duration = Duration::from_secs(2);
 
+/// Applications read lately, by API key, and when.
+type Remembered = HashMap<String, (Instant, Arc<Application>)>;
+
 /// Names one application in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
@@ -121,7 +124,7 @@ pub struct Applications {
     database: Database,
     master_key: MasterKey,
     clock: Clock,
-    remembered: Arc<RwLock<HashMap<String, (Instant, Arc<Application>)>>>,
+    remembered: Arc<RwLock<Remembered>>,
 }
 
 const COLUMNS: &str = "id, name, apikey, secret, security_enabled, allowed_origins, \
@@ -243,7 +246,7 @@ impl Applications {
             .fetch_all(&mut *connection)
             .await?;
         rows.iter()
-            .map(|row| Ok(Arc::new(self.from_row(row)?)))
+            .map(|row| Ok(Arc::new(self.read_row(row)?)))
             .collect()
     }
 
@@ -304,7 +307,7 @@ impl Applications {
 
     fn keep(&self, row: Option<sqlx::any::AnyRow>) -> Result<Arc<Application>, AccessError> {
         let row = row.ok_or(AccessError::UnknownApplication)?;
-        let application = Arc::new(self.from_row(&row)?);
+        let application = Arc::new(self.read_row(&row)?);
         if let Ok(mut known) = self.remembered.write() {
             known.insert(
                 application.apikey.clone(),
@@ -314,7 +317,7 @@ impl Applications {
         Ok(application)
     }
 
-    fn from_row(&self, row: &sqlx::any::AnyRow) -> Result<Application, AccessError> {
+    fn read_row(&self, row: &sqlx::any::AnyRow) -> Result<Application, AccessError> {
         let secret: Vec<u8> = row.try_get("secret")?;
         let origins: String = row.try_get("allowed_origins")?;
         let app_key: Option<String> = row.try_get("dropbox_app_key")?;
