@@ -22,6 +22,7 @@ use crate::events::Events;
 use crate::files::{AccountOf, Catalog, Contents, Garbage, Inspector, Links};
 use crate::http::{self, Edge};
 use crate::outbound::Outbound;
+use crate::picking::browse::Browser;
 use crate::picking::{Picking, Rooms};
 use crate::storage::Storage;
 use crate::webhooks::{self, Webhooks};
@@ -173,6 +174,13 @@ async fn build(
         dropbox.clone(),
         account_of(connections.clone()),
     );
+    let browser = Browser::new(
+        settings.browsing.clone(),
+        connections.clone(),
+        clock.clone(),
+        tools.master_key.clone(),
+        links.clone(),
+    );
     let picking = Picking::new(
         settings.picking.clone(),
         Rooms {
@@ -203,6 +211,7 @@ async fn build(
         links,
         events,
         connections,
+        browser,
         picking,
         webhooks,
     })

@@ -43,6 +43,8 @@ pub struct Settings {
     pub outbound: outbound::Settings,
     /// How deliveries are made.
     pub webhook: webhooks::Settings,
+    /// How folders are shown.
+    pub browsing: picking::browse::Settings,
     /// How much is copied at once.
     pub picking: picking::Settings,
 }

@@ -13,6 +13,7 @@ use crate::database::Database;
 use crate::events::Events;
 use crate::files::{Catalog, Contents, Garbage, Inspector, Links};
 use crate::picking::Picking;
+use crate::picking::browse::Browser;
 use crate::storage::Storage;
 use crate::webhooks::Webhooks;
 
@@ -51,6 +52,8 @@ pub struct Edge {
     pub events: Events,
     /// People's Dropboxes.
     pub connections: Connections,
+    /// Looks around in people's Dropboxes.
+    pub browser: Browser,
     /// The picks.
     pub picking: Picking,
     /// Endpoints and deliveries.

@@ -11,6 +11,7 @@ use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
 use crate::files::{ContentError, FileError, InspectError};
 use crate::picking::PickError;
+use crate::picking::browse::BrowseError;
 use crate::storage::StorageError;
 use crate::webhooks::WebhookError;
 
@@ -157,6 +158,18 @@ impl From<DropboxError> for Problem {
         match wait {
             Some(wait) => problem.retry_after(wait),
             None => problem,
+        }
+    }
+}
+
+impl From<BrowseError> for Problem {
+    fn from(error: BrowseError) -> Self {
+        let message = error.to_string();
+        match error {
+            BrowseError::BadCursor => Self::new(StatusCode::BAD_REQUEST, "cursor-invalid", message),
+            BrowseError::BadLink => Self::new(StatusCode::NOT_FOUND, "link-expired", message),
+            BrowseError::Connection(error) => error.into(),
+            BrowseError::Dropbox(error) => error.into(),
         }
     }
 }
