@@ -54,24 +54,8 @@ async fn answer(mut stream: TcpStream, call: usize) {
         "id": "id:x", "name": "a.txt", "rev": "r", "size": BYTES.len(),
         "client_modified": "2026-01-01T00:00:00Z", "server_modified": "2026-01-01T00:00:00Z",
     });
-    let gone = r#"{"error_summary":"path/not_found/","error":{".tag":"path","path":{".tag":"not_found"}}}"#;
-    let dead =
-        r#"{"error_summary":"invalid_access_token/","error":{".tag":"invalid_access_token"}}"#;
-    let refusal = |status: &str, body: &str| {
-        let length = body.len();
-        format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-             Connection: close\r\n\r\n{body}"
-        )
-    };
-    if head.contains("rev:gone") {
-        let text = refusal("409 Conflict", gone);
-        stream.write_all(text.as_bytes()).await.unwrap();
-        return;
-    }
-    if head.contains("rev:dead") {
-        let text = refusal("401 Unauthorized", dead);
-        stream.write_all(text.as_bytes()).await.unwrap();
+    if let Some(refusal) = refusal(&head) {
+        stream.write_all(refusal.as_bytes()).await.unwrap();
         return;
     }
     let part = start.unwrap_or(0)..end.map_or(BYTES.len(), |end| end + 1);
@@ -97,6 +81,29 @@ async fn answer(mut stream: TcpStream, call: usize) {
         &BYTES[part]
     };
     stream.write_all(sent).await.unwrap();
+}
+
+/// What Dropbox says where it gives no bytes.
+fn refusal(head: &str) -> Option<String> {
+    let (status, tag) = if head.contains("rev:gone") {
+        (
+            "409 Conflict",
+            json!({ ".tag": "path", "path": { ".tag": "not_found" } }),
+        )
+    } else if head.contains("rev:dead") {
+        (
+            "401 Unauthorized",
+            json!({ ".tag": "invalid_access_token" }),
+        )
+    } else {
+        return None;
+    };
+    let body = json!({ "error_summary": "refused", "error": tag }).to_string();
+    let length = body.len();
+    Some(format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    ))
 }
 
 async fn start() -> (Service, Double) {

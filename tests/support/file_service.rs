@@ -91,13 +91,7 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let (clock, hand) = Clock::by_hand();
         let database = open_database(folder.path()).await;
-        let storage_settings = storage::Settings {
-            url: options.storage_url.to_owned(),
-            ..storage::Settings::default()
-        };
-        let storage = Storage::open(&storage_settings, folder.path())
-            .await
-            .unwrap();
+        let storage = open_storage(&options, folder.path()).await;
         let key = MasterKey::parse(&MasterKey::generate()).unwrap();
         let applications = Applications::new(database.clone(), key, clock.clone());
         let new = NewApplication {
@@ -106,10 +100,7 @@ impl Service {
         };
         let (application, secret) = applications.create(new).await.unwrap();
         let catalog = Catalog::new(database.clone());
-        let dropbox = dropbox_at(&options.dropbox_url);
-        let account = dropbox::Account::with_token(dropbox::Secret::from("token".to_owned()));
-        let account_of = Arc::new(move |_| account.clone());
-        let contents = Contents::new(storage.clone(), dropbox, account_of);
+        let contents = contents(&storage, &options.dropbox_url);
         let garbage = Garbage::new(database.clone(), storage.clone(), clock.clone());
         let heard = Arc::new(Heard::default());
         let links = Links::new("http://files.test", None);
@@ -322,6 +313,20 @@ async fn open_database(folder: &std::path::Path) -> Database {
         acquire_timeout: Duration::from_secs(5),
     };
     Database::open(&settings, folder).await.unwrap()
+}
+
+async fn open_storage(options: &Options, folder: &std::path::Path) -> Storage {
+    let settings = storage::Settings {
+        url: options.storage_url.to_owned(),
+        ..storage::Settings::default()
+    };
+    Storage::open(&settings, folder).await.unwrap()
+}
+
+fn contents(storage: &Storage, dropbox_url: &str) -> Contents {
+    let account = dropbox::Account::with_token(dropbox::Secret::from("token"));
+    let account_of = Arc::new(move |_| account.clone());
+    Contents::new(storage.clone(), dropbox_at(dropbox_url), account_of)
 }
 
 fn dropbox_at(url: &str) -> dropbox::Dropbox {
