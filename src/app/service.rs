@@ -94,6 +94,7 @@ pub struct Service {
     edge: web::Data<Edge>,
     delivering: webhooks::Running,
     background: Vec<AbortOnDropHandle<()>>,
+    metrics: Option<actix_web::dev::ServerHandle>,
     shutdown_timeout: Duration,
     /// One line: where it listens and what it uses.
     pub summary: String,
@@ -114,6 +115,10 @@ impl Service {
         let server = http::start(edge.clone())
             .await
             .with_context(|| format!("cannot listen on {}", settings.http.listen))?;
+        let metrics = match settings.metrics.address()? {
+            Some(address) => Some(http::serve_metrics(edge.clone(), address).await?.1),
+            None => None,
+        };
         edge.picking.start();
         let delivering = webhooks.start();
         let summary = format!(
@@ -131,6 +136,7 @@ impl Service {
             edge,
             delivering,
             background,
+            metrics,
             shutdown_timeout,
             summary,
             _lock: lock,
@@ -150,6 +156,9 @@ impl Service {
         self.edge.picking.settle(self.shutdown_timeout).await;
         self.edge.picking.stop().await;
         self.delivering.stop(self.shutdown_timeout).await;
+        if let Some(metrics) = self.metrics {
+            metrics.stop(false).await;
+        }
         drop(self.background);
         self.edge.database.close().await;
     }
@@ -197,6 +206,7 @@ async fn build(
     Ok(Edge {
         outbound: tokio::runtime::Handle::current(),
         ready: true.into(),
+        metrics: http::Metrics::new()?,
         settings: settings.http.clone(),
         applications: tools.applications.clone(),
         tokens: tools.tokens.clone(),

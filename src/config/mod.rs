@@ -8,6 +8,7 @@
 
 mod layers;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub database: database::Settings,
     /// Redis, for the delivery queue.
     pub redis: Redis,
+    /// Figures for Prometheus.
+    pub metrics: Metrics,
     /// Where bytes lie.
     pub storage: storage::Settings,
     /// Dropbox and how it is reached.
@@ -75,6 +78,27 @@ impl std::fmt::Debug for Server {
 pub struct Redis {
     /// `redis://…` or `rediss://…`; empty: the embedded queue.
     pub url: String,
+}
+
+/// Where Prometheus finds its figures.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Address of `/metrics`; empty: off.
+    pub listen: String,
+}
+
+impl Metrics {
+    /// The address, if there is to be one.
+    ///
+    /// # Errors
+    /// When the text is no address.
+    pub fn address(&self) -> Result<Option<SocketAddr>, std::net::AddrParseError> {
+        match self.listen.trim() {
+            "" => Ok(None),
+            address => address.parse().map(Some),
+        }
+    }
 }
 
 impl std::fmt::Debug for Redis {
@@ -126,6 +150,12 @@ impl Settings {
         }
         if self.http.cname.contains(['/', ' ']) {
             refuse("http.cname", "must be a host name, with a port if need be");
+        }
+        if self.metrics.address().is_err() {
+            refuse(
+                "metrics.listen",
+                "must be an address such as 127.0.0.1:9090",
+            );
         }
         let on_postgres = self.database.url.starts_with("postgres");
         if on_postgres && self.server.master_key.is_empty() {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::AtomicBool;
 
+use super::metrics::Metrics;
 use super::problem::Problem;
 use super::request_id;
 use super::settings::Settings;
@@ -24,6 +25,8 @@ pub struct Edge {
     pub outbound: tokio::runtime::Handle,
     /// Whether this node takes requests; false from the moment it begins to stop.
     pub ready: AtomicBool,
+    /// Figures of this process.
+    pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
     /// The edge's own settings.

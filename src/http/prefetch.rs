@@ -9,10 +9,10 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::caller;
 use super::cloud_request::CloudRequest;
 use super::edge::Edge;
 use super::problem::{Problem, Refusal};
+use super::{caller, dialogs};
 
 /// Names in a question at most.
 const MOST_NAMES: usize = 100;
@@ -23,7 +23,9 @@ pub(super) async fn post(
     request: HttpRequest,
     body: web::Json<Value>,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = CloudRequest::read(body.into_inner())?;
+    let body = body.into_inner();
+    let options = body.get("picker_config").cloned().unwrap_or_default();
+    let asked = CloudRequest::read(body)?;
     let permissions = asked.texts("permissions")?;
     let settings = asked.texts("settings")?;
     if permissions.len() > MOST_NAMES || settings.len() > MOST_NAMES {
@@ -35,6 +37,10 @@ pub(super) async fn post(
     // told before the picker opens.
     if credentials.policy.is_some() {
         asked.may_pick(&application, &edge)?;
+    }
+    // filestack-js says so when a picker opens (`events: ["picker"]`).
+    if asked.texts("events")?.iter().any(|event| event == "picker") {
+        dialogs::announce(&edge, &application, &options);
     }
     Ok(answer(&permissions, &settings))
 }

@@ -7,7 +7,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
 use super::problem::{Problem, Refusal};
-use super::{Edge, cors, files, request_id, routes};
+use super::{Edge, cors, files, metrics, request_id, routes};
 
 /// A running server.
 pub struct Server {
@@ -68,6 +68,7 @@ fn listen(edge: web::Data<Edge>) -> std::io::Result<(SocketAddr, actix_web::dev:
             .wrap(Compress::default())
             .wrap(from_fn(files::without_identity))
             .wrap(from_fn(cors::allow))
+            .wrap(from_fn(metrics::count))
             .wrap(from_fn(request_id::give))
             .configure(routes)
             .default_service(web::to(nothing_here))

@@ -574,6 +574,15 @@ impl Picking {
         }
     }
 
+    /// How many copies run or wait on this node.
+    pub fn running_copies(&self) -> usize {
+        self.inner
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
     /// Waits until nothing is being copied here, but no longer than `most`.
     pub async fn settle(&self, most: Duration) {
         let idle = async {

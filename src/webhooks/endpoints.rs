@@ -16,7 +16,7 @@ use sqlx::any::AnyRow;
 use super::sign::{self, Secrets};
 use super::{WebhookError, Webhooks};
 use crate::access::{ApplicationId, MasterKey, Purpose};
-use crate::database::Tx;
+use crate::database::{DatabaseError, Tx};
 use crate::events::ACTIONS;
 
 /// Asks for every kind of event.
@@ -267,6 +267,27 @@ impl Webhooks {
             secret: secret.clone(),
         };
         Ok(ids.into_iter().map(made).collect())
+    }
+
+    /// Whether an enabled endpoint of the application asks for this kind of event.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hears(
+        &self,
+        application: ApplicationId,
+        event: &str,
+    ) -> Result<bool, DatabaseError> {
+        let mut connection = self.room.database.read().await?;
+        let row = sqlx::query(
+            "SELECT 1 FROM endpoints WHERE application_id = $1 AND event = $2 AND state = 0 \
+             LIMIT 1",
+        )
+        .bind(application.0)
+        .bind(event.to_owned())
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(row.is_some())
     }
 
     /// The endpoints of an application, oldest first; deleted ones are left out.
