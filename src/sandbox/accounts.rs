@@ -213,7 +213,7 @@ impl Account {
 
     /// The place for bytes that wait to become a file.
     pub fn cache(&self) -> io::Result<PathBuf> {
-        let cache = self.folder.join(scan::CACHE);
+        let cache = self.locate(Path::new(scan::CACHE))?;
         fs::create_dir_all(&cache)?;
         Ok(cache)
     }
