@@ -4,6 +4,7 @@
 //! sees half a change. Readers only need the index.
 
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -22,6 +23,9 @@ use super::{
 
 /// A scan that is faster than this is worth making before a call that reads.
 const CHEAP_SCAN: Duration = Duration::from_millis(50);
+
+/// Hashing a file of this size takes seconds.
+const SLOW_TO_HASH: u64 = 1024 * 1024 * 1024;
 
 /// One simulated account.
 pub struct Account {
@@ -45,6 +49,8 @@ pub struct Account {
     pub home_display: String,
     /// Content hashes.
     pub hashes: Hashes,
+    /// The revs of large files whose hashes are being made.
+    hashing: Mutex<HashSet<String>>,
     tree: RwLock<Tree>,
     scans: Mutex<Scans>,
     changed: watch::Sender<u64>,
@@ -95,6 +101,7 @@ impl Account {
             home,
             home_display,
             hashes: Hashes::default(),
+            hashing: Mutex::default(),
             tree: RwLock::new(Tree::new(&options.name)),
             scans: Mutex::new(Scans {
                 started: Instant::now(),
@@ -206,7 +213,7 @@ impl Account {
 
     /// The place for bytes that wait to become a file.
     pub fn cache(&self) -> io::Result<PathBuf> {
-        let cache = self.folder.join(scan::CACHE);
+        let cache = self.locate(Path::new(scan::CACHE))?;
         fs::create_dir_all(&cache)?;
         Ok(cache)
     }
@@ -229,6 +236,22 @@ impl Account {
             }
             None => Ok(None),
         }
+    }
+
+    /// Whether the hash of this file is known or soon made. If it is not, the work is begun.
+    pub fn hash_soon(self: &Arc<Self>, entry: &Arc<Entry>) -> bool {
+        let Some(state) = &entry.file else {
+            return true;
+        };
+        if state.fingerprint.size < SLOW_TO_HASH || self.hashes.known(state.fingerprint).is_some() {
+            return true;
+        }
+        let mut begun = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        if begun.insert(state.rev.clone()) {
+            let (account, entry) = (self.clone(), entry.clone());
+            std::thread::spawn(move || account.content_hash(&entry));
+        }
+        false
     }
 
     /// Hashes every file, so that listings need not wait. Returns early when told to stop.

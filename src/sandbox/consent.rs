@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeSet,
     fmt::Write,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header::ContentType};
 
-use super::{grants::Challenge, simulation::Simulation};
+use super::{accounts::Account, grants::Challenge, simulation::Simulation};
 
 /// How long a page waits for a decision.
 pub const PATIENCE: Duration = Duration::from_secs(1800);
@@ -54,7 +55,31 @@ pub fn page(simulation: &Simulation, pending: &Pending, id: &str) -> HttpRespons
         body,
         "<input type=\"hidden\" name=\"consent\" value=\"{id}\">"
     );
-    match simulation.accounts.as_slice() {
+    body.push_str(&chooser(&simulation.accounts));
+    body.push_str(
+        "<div class=\"buttons\"><button name=\"decision\" value=\"deny\" id=\"deny\">Deny</button>\
+         <button name=\"decision\" value=\"allow\" id=\"allow\" class=\"primary\">Allow</button></div></form>",
+    );
+    if let Some(uri) = &pending.redirect_uri {
+        let host = url::Url::parse(uri).ok();
+        let host = host
+            .as_ref()
+            .and_then(|url| url.host_str())
+            .unwrap_or("the app");
+        let _ = write!(
+            body,
+            "<p class=\"small\">Your answer takes you back to {}. Nothing here leaves this computer: \
+             this is a simulated Dropbox.</p>",
+            escape(host)
+        );
+    }
+    html(HttpResponse::Ok(), "Connect an app", &body)
+}
+
+/// Which account it is about, to choose if there are several.
+fn chooser(accounts: &[Arc<Account>]) -> String {
+    let mut body = String::new();
+    match accounts {
         [only] => {
             let _ = write!(
                 body,
@@ -79,24 +104,7 @@ pub fn page(simulation: &Simulation, pending: &Pending, id: &str) -> HttpRespons
             body.push_str("</fieldset>");
         }
     }
-    body.push_str(
-        "<div class=\"buttons\"><button name=\"decision\" value=\"deny\" id=\"deny\">Deny</button>\
-         <button name=\"decision\" value=\"allow\" id=\"allow\" class=\"primary\">Allow</button></div></form>",
-    );
-    if let Some(uri) = &pending.redirect_uri {
-        let host = url::Url::parse(uri).ok();
-        let host = host
-            .as_ref()
-            .and_then(|url| url.host_str())
-            .unwrap_or("the app");
-        let _ = write!(
-            body,
-            "<p class=\"small\">Your answer takes you back to {}. Nothing here leaves this computer: \
-             this is a simulated Dropbox.</p>",
-            escape(host)
-        );
-    }
-    html(HttpResponse::Ok(), "Connect an app", &body)
+    body
 }
 
 /// A code to copy, for apps without a redirect URI.

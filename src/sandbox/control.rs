@@ -1,7 +1,7 @@
 //! The switches under `/_sandbox/`, with which tests steer the simulation. Dropbox has none of
 //! this.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::PoisonError};
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -29,6 +29,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .route(web::delete().to(clear_requests)),
         )
         .route("/_sandbox/expire_tokens", web::post().to(expire_tokens))
+        .route("/_sandbox/expire_links", web::post().to(expire_links))
         .route("/_sandbox/grant", web::post().to(grant))
         .route("/_sandbox/accounts", web::get().to(accounts));
 }
@@ -71,6 +72,17 @@ async fn clear_requests(simulation: web::Data<Simulation>) -> HttpResponse {
 
 async fn expire_tokens(simulation: web::Data<Simulation>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "expired": simulation.grants.expire_all() }))
+}
+
+async fn expire_links(simulation: web::Data<Simulation>) -> HttpResponse {
+    let mut links = simulation
+        .links
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    for link in links.values_mut() {
+        link.expired = true;
+    }
+    HttpResponse::Ok().json(json!({ "expired": links.len() }))
 }
 
 async fn accounts(simulation: web::Data<Simulation>) -> HttpResponse {

@@ -108,7 +108,12 @@ pub fn instead(
         bytes: (0, 0),
     };
     let grants = &simulation.grants;
-    match simulation.faults.strike(&subject, FaultKind::instead)? {
+    // Only a call with a token can lose it.
+    let sort = match caller {
+        Some(_) => FaultKind::instead,
+        None => FaultKind::instead_without_token,
+    };
+    match simulation.faults.strike(&subject, sort)? {
         FaultKind::Status {
             code,
             body,

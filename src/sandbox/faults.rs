@@ -135,7 +135,7 @@ pub enum RateLimitForm {
 }
 
 /// A call that rules are matched with.
-pub struct Subject<'a> {
+pub(super) struct Subject<'a> {
     /// The route.
     pub route: &'a str,
     /// The path that the call is about, in lower case, relative to the caller's root.
@@ -206,17 +206,16 @@ impl Faults {
     }
 
     /// Whether some rule looks at paths, which costs a look-up.
-    pub fn any_path(&self) -> bool {
+    pub(super) fn any_path(&self) -> bool {
         self.all().rules.iter().any(|kept| kept.rule.path.is_some())
     }
 
-    /// Whether there is no rule at all.
-    pub fn is_empty(&self) -> bool {
-        self.all().rules.is_empty()
-    }
-
     /// The first fault of the given sort that this call runs into. Counts it.
-    pub fn strike(&self, subject: &Subject<'_>, sort: fn(&FaultKind) -> bool) -> Option<FaultKind> {
+    pub(super) fn strike(
+        &self,
+        subject: &Subject<'_>,
+        sort: fn(&FaultKind) -> bool,
+    ) -> Option<FaultKind> {
         let mut all = self.all();
         let place = all.rules.iter_mut().position(|kept| {
             if !sort(&kept.rule.kind) || !matches(&kept.rule, subject) {
@@ -259,7 +258,7 @@ fn matches(rule: &FaultRule, subject: &Subject<'_>) -> bool {
 
 impl FaultKind {
     /// Whether this comes instead of an answer.
-    pub fn instead(&self) -> bool {
+    pub(super) fn instead(&self) -> bool {
         matches!(
             self,
             FaultKind::Status { .. }
@@ -269,8 +268,13 @@ impl FaultKind {
         )
     }
 
+    /// The same for calls that bear no access token.
+    pub(super) fn instead_without_token(&self) -> bool {
+        self.instead() && !matches!(self, FaultKind::ExpireToken | FaultKind::RevokeToken)
+    }
+
     /// Whether this spoils the body of an answer.
-    pub fn spoils(&self) -> bool {
+    pub(super) fn spoils(&self) -> bool {
         !self.instead() && *self != FaultKind::EmptyPage
     }
 }

@@ -85,6 +85,11 @@ impl Hashes {
         Ok(computed)
     }
 
+    /// The content hash if it is known already.
+    pub fn known(&self, fingerprint: Fingerprint) -> Option<String> {
+        self.slot(fingerprint).try_lock().ok()?.clone()
+    }
+
     /// Notes a hash that was computed while the bytes came in.
     pub fn remember(&self, fingerprint: Fingerprint, hash: &str) {
         let slot = self.slot(fingerprint);

@@ -200,7 +200,7 @@ fn page(call: &Call, cursor: Cursor) -> Answer {
     let mut entries = Vec::with_capacity(listed.len());
     for item in listed {
         entries.push(match item {
-            Listed::Entry(entry) => metadata::tagged(view, &entry)?,
+            Listed::Entry(entry) => metadata::listed(view, &entry)?,
             Listed::Gone(value) => value,
         });
     }

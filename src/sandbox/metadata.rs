@@ -1,6 +1,6 @@
 //! Entries as Dropbox describes them in JSON.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -13,19 +13,37 @@ use super::{
     tree::{Change, Entry},
 };
 
+/// How much time a content hash may take.
+#[derive(Clone, Copy)]
+enum Hash {
+    /// As long as it takes.
+    Whatever,
+    /// Not long; the hash is left out of very large files that were not hashed yet.
+    IfQuick,
+}
+
 /// A file or folder with its `.tag`, as in unions.
-pub fn tagged(view: &View, entry: &Entry) -> Result<Value, Refusal> {
+pub fn tagged(view: &View, entry: &Arc<Entry>) -> Result<Value, Refusal> {
+    union(view, entry, Hash::Whatever)
+}
+
+/// The same for one of many, which must not keep the others waiting.
+pub fn listed(view: &View, entry: &Arc<Entry>) -> Result<Value, Refusal> {
+    union(view, entry, Hash::IfQuick)
+}
+
+fn union(view: &View, entry: &Arc<Entry>, hash: Hash) -> Result<Value, Refusal> {
     let mut fields = Map::new();
     let tag = if entry.is_folder() { "folder" } else { "file" };
     fields.insert(".tag".to_owned(), json!(tag));
-    fill(&mut fields, view, entry)?;
+    fill(&mut fields, view, entry, hash)?;
     Ok(Value::Object(fields))
 }
 
 /// A file or folder where its kind is known, without a `.tag`.
-pub fn plain(view: &View, entry: &Entry) -> Result<Value, Refusal> {
+pub fn plain(view: &View, entry: &Arc<Entry>) -> Result<Value, Refusal> {
     let mut fields = Map::new();
-    fill(&mut fields, view, entry)?;
+    fill(&mut fields, view, entry, Hash::Whatever)?;
     Ok(Value::Object(fields))
 }
 
@@ -36,7 +54,12 @@ pub fn deleted(view: &View, change: &Change) -> Option<Value> {
     Some(json!({ ".tag": "deleted", "name": name, "path_lower": lower, "path_display": display }))
 }
 
-fn fill(fields: &mut Map<String, Value>, view: &View, entry: &Entry) -> Result<(), Refusal> {
+fn fill(
+    fields: &mut Map<String, Value>,
+    view: &View,
+    entry: &Arc<Entry>,
+    hash: Hash,
+) -> Result<(), Refusal> {
     fields.insert("name".to_owned(), json!(entry.name));
     // Something outside of the caller's root has no path the caller could use.
     if let Some((lower, display)) = view.shown(&entry.path_lower, &entry.path_display) {
@@ -58,6 +81,16 @@ fn fill(fields: &mut Map<String, Value>, view: &View, entry: &Entry) -> Result<(
         fields.insert("export_info".to_owned(), document.info());
         return Ok(());
     }
+    match hash {
+        Hash::Whatever => put_hash(fields, view, entry),
+        Hash::IfQuick if view.account.hash_soon(entry) => put_hash(fields, view, entry),
+        // A folder of films would otherwise take minutes to list for the first time.
+        Hash::IfQuick => {}
+    }
+    Ok(())
+}
+
+fn put_hash(fields: &mut Map<String, Value>, view: &View, entry: &Entry) {
     match view.account.content_hash(entry) {
         Ok(Some(hash)) => {
             fields.insert("content_hash".to_owned(), json!(hash));
@@ -67,5 +100,4 @@ fn fill(fields: &mut Map<String, Value>, view: &View, entry: &Entry) -> Result<(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => log::warn!("sandbox: cannot hash {}: {error}", entry.path_display),
     }
-    Ok(())
 }

@@ -53,7 +53,7 @@ fn page(call: &Call, arg: &Value, start: usize) -> Answer {
     for (entry, kind) in found.iter().skip(start).take(limit) {
         matches.push(json!({
             "match_type": { ".tag": kind },
-            "metadata": { ".tag": "metadata", "metadata": metadata::tagged(view, entry)? },
+            "metadata": { ".tag": "metadata", "metadata": metadata::listed(view, entry)? },
         }));
     }
     let next = start + matches.len();

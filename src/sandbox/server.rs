@@ -1,7 +1,6 @@
 //! Starts and stops a sandbox: its own thread with actix on it, the scans, the webhooks.
 
 use std::{
-    future::Future,
     net::TcpListener,
     os::fd::AsFd,
     sync::{Arc, mpsc},
@@ -254,21 +253,19 @@ fn http(
 }
 
 /// Content behind a temporary link, for whoever has the link.
-fn temporary_link(
+async fn temporary_link(
     request: HttpRequest,
     name: web::Path<String>,
     simulation: web::Data<Simulation>,
-) -> impl Future<Output = HttpResponse> {
-    async move {
-        let shared = simulation.clone().into_inner();
-        let name = name.into_inner();
-        let found = dispatch::block(move || content::follow_link(&shared, &name)).await;
-        let (reply, path) = link_reply(&request, &simulation, found);
-        let route = "temporary_link";
-        let reply = dispatch::finish(&request, &simulation, route, path.as_deref(), reply);
-        dispatch::note(&request, &simulation, route, path, None, reply.status);
-        reply.response()
-    }
+) -> HttpResponse {
+    let shared = simulation.clone().into_inner();
+    let name = name.into_inner();
+    let found = dispatch::block(move || content::follow_link(&shared, &name)).await;
+    let (reply, path) = link_reply(&request, &simulation, found);
+    let route = "temporary_link";
+    let reply = dispatch::finish(&request, &simulation, route, path.as_deref(), reply);
+    dispatch::note(&request, &simulation, route, path, None, reply.status);
+    reply.response()
 }
 
 fn link_reply(

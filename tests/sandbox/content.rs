@@ -103,6 +103,10 @@ async fn a_temporary_link_needs_no_token() {
         .await
         .unwrap();
     assert_eq!(answer.text().await.unwrap(), "content");
+    let expire = format!("{}/_sandbox/expire_links", world.url);
+    world.http.post(expire).send().await.unwrap();
+    let late = world.http.get(link["link"].as_str().unwrap()).send();
+    assert_eq!(late.await.unwrap().status(), 410);
     let other = format!("{}/cd/0/get/nothing/file", world.url);
     assert_eq!(world.http.get(other).send().await.unwrap().status(), 404);
 }

@@ -185,3 +185,20 @@ async fn the_log_counts_calls_and_keeps_no_secrets() {
         (&json!("/a.txt"), &json!("bytes=0-0"), &json!(206))
     );
 }
+
+#[tokio::test]
+async fn a_lost_answer_does_not_mean_that_nothing_was_done() {
+    let world = world(&[]).await;
+    world
+        .fault(json!({ "route": "files/create_folder_v2", "kind": "cut", "times": 1 }))
+        .await;
+    let lost = world
+        .request("files/create_folder_v2", &json!({ "path": "/made" }))
+        .send()
+        .await;
+    let broken = match lost {
+        Ok(answer) => answer.bytes().await.is_err(),
+        Err(_) => true,
+    };
+    assert!(broken && world.path("made").is_dir());
+}
