@@ -14,6 +14,7 @@ mod connect;
 mod connect_page;
 mod cors;
 mod edge;
+mod files;
 mod health;
 mod picks;
 mod prefetch;
@@ -60,5 +61,9 @@ fn routes(config: &mut ServiceConfig) {
         .route("/link", web::post().to(picks::link))
         // Whoever watches over the process.
         .route("/healthz", web::get().to(health::alive))
-        .route("/readyz", web::get().to(health::ready));
+        .route("/readyz", web::get().to(health::ready))
+        // Servers and SDKs that deal with one file.
+        .configure(files::routes)
+        // Links to files may look like anything: they come last.
+        .configure(files::links);
 }

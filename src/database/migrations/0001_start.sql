@@ -126,6 +126,7 @@ CREATE TABLE files (
     width BIGINT,
     height BIGINT,
     exif TEXT,
+    facts_read BIGINT NOT NULL DEFAULT 0,         -- 1 once width, height and exif were looked for
     upload_tags TEXT NOT NULL DEFAULT '{}',
     connection_id BIGINT REFERENCES connections(id),
     source_path TEXT NOT NULL DEFAULT '',
@@ -136,17 +137,20 @@ CREATE TABLE files (
     modified_at BIGINT NOT NULL,
     deleted_at BIGINT
 );
-CREATE INDEX files_by_application ON files (application_id, created_at);
+CREATE INDEX files_by_application ON files (application_id, created_at, handle);
 CREATE INDEX files_by_storage_key ON files (storage_key);
 CREATE INDEX files_by_connection ON files (connection_id);
 
--- Objects that no file names any more, to be removed from storage after the commit that let go
--- of them.
+-- Objects that no file names: let go of by a commit, or announced before they are written. They
+-- are removed from storage when their time comes, unless a file has come to name them.
 CREATE TABLE garbage (
     id {{id}},
     storage_key TEXT NOT NULL,
-    not_before BIGINT NOT NULL
+    not_before BIGINT NOT NULL,
+    taken BIGINT NOT NULL DEFAULT 0               -- 1 once somebody has begun to remove it
 );
+CREATE INDEX garbage_due ON garbage (not_before);
+CREATE INDEX garbage_by_key ON garbage (storage_key);
 
 -- What happened. `text` is the payload's inner object, exactly as it is sent.
 CREATE TABLE events (
@@ -168,12 +172,13 @@ CREATE TABLE endpoints (
     description TEXT NOT NULL DEFAULT '',
     state BIGINT NOT NULL DEFAULT 0,              -- 0 on, 1 off by its owner, 2 off by us, 3 deleted
     disabled_reason TEXT NOT NULL DEFAULT '',
-    secret {{bytes}} NOT NULL,                    -- sealed
-    next_secret {{bytes}},                        -- sealed; there while a rotation is open
-    rotation_ends_at BIGINT,
+    secret {{bytes}} NOT NULL,                    -- sealed: signs FS-Signature
+    other_secret {{bytes}},                       -- sealed; there while a rotation is open
+    rotation BIGINT NOT NULL DEFAULT 0,           -- 0 none, 1 the other is to come, 2 the other is on its way out
+    rotation_ends_at BIGINT,                      -- when the phase ends by itself
     last_success_at BIGINT,
     failing_since BIGINT,
-    failures BIGINT NOT NULL DEFAULT 0,
+    failures BIGINT NOT NULL DEFAULT 0,           -- failed attempts since the last success
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
@@ -189,12 +194,15 @@ CREATE TABLE deliveries (
     manual BIGINT NOT NULL DEFAULT 0,             -- how many of the attempts were asked for by hand
     first_at BIGINT,
     next_at BIGINT NOT NULL,
+    asked_state BIGINT,                           -- there while an attempt is asked for by hand: the state
+    asked_next_at BIGINT,                         -- and time to return to should it fail
     last_status BIGINT,
     last_error TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
 CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 0;
+CREATE INDEX deliveries_held ON deliveries (endpoint_id, id) WHERE state = 4;
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, id);
 CREATE INDEX deliveries_by_application ON deliveries (application_id, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id);

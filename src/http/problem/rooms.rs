@@ -9,10 +9,11 @@ use crate::access::AccessError;
 use crate::connections::ConnectionError;
 use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
-use crate::files::FileError;
+use crate::files::{ContentError, FileError, InspectError};
 use crate::picking::PickError;
 use crate::picking::browse::BrowseError;
 use crate::storage::StorageError;
+use crate::webhooks::WebhookError;
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
@@ -69,6 +70,18 @@ impl From<FileError> for Problem {
     fn from(error: FileError) -> Self {
         match error {
             FileError::NotFound | FileError::BadHandle => Self::not_found(error.to_string()),
+            FileError::Changed => {
+                Self::new(StatusCode::CONFLICT, "file-changed", error.to_string())
+            }
+            FileError::BeingRemoved => {
+                Self::new(StatusCode::CONFLICT, "being-removed", error.to_string())
+                    .retry_after(Duration::from_secs(2))
+            }
+            FileError::TookTooLong => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "took-too-long",
+                error.to_string(),
+            ),
             FileError::Database(error) => error.into(),
         }
     }
@@ -218,6 +231,74 @@ impl From<PickError> for Problem {
             E::Dropbox(error) => error.into(),
             E::Storage(error) => error.into(),
             E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ContentError> for Problem {
+    fn from(error: ContentError) -> Self {
+        let message = error.to_string();
+        match error {
+            ContentError::SourceGone => Self::new(StatusCode::GONE, "source-gone", message),
+            ContentError::SourceClosed => {
+                Self::new(StatusCode::CONFLICT, "source-disconnected", message)
+            }
+            ContentError::SourceChanged => {
+                Self::new(StatusCode::CONFLICT, "source-changed", message)
+            }
+            ContentError::Dropbox(error) => {
+                log::warn!("a linked file was not read: {error}");
+                let wait = error.retry_after().unwrap_or(Duration::from_secs(5));
+                let message = "Dropbox does not give this file at the moment; try again later";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "dropbox-unavailable",
+                    message,
+                )
+                .retry_after(wait)
+            }
+            ContentError::Storage(error) => error.into(),
+            ContentError::Interrupted => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "interrupted", message)
+                    .retry_after(Duration::from_secs(1))
+            }
+        }
+    }
+}
+
+impl From<InspectError> for Problem {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::File(error) => error.into(),
+            InspectError::Content(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        let message = error.to_string();
+        match error {
+            WebhookError::NotFound => Self::not_found(message),
+            WebhookError::Invalid(_) => Self::bad_request(message),
+            WebhookError::EndpointOff => Self::new(StatusCode::CONFLICT, "endpoint-off", message),
+            WebhookError::RotationOpen => Self::new(StatusCode::CONFLICT, "rotation-open", message),
+            WebhookError::NoRotation => Self::new(StatusCode::CONFLICT, "no-rotation", message),
+            WebhookError::Queue(error) => {
+                log::warn!("the queue is away: {error}");
+                let message = "the server's queue does not answer; try again";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "queue-unavailable",
+                    message,
+                )
+                .retry_after(Duration::from_secs(2))
+            }
+            WebhookError::Seal(error) => {
+                log::error!("{error}");
+                Self::internal()
+            }
+            WebhookError::Database(error) => error.into(),
         }
     }
 }
