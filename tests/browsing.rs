@@ -105,7 +105,18 @@ async fn entries_come_in_filestacks_shape_folders_first_in_natural_order() {
         (&json!(false), &json!("docx"))
     );
 
-    // A folder's path may be sent back as it came.
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_may_be_sent_back_as_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "notes.txt", &[b'x'; 1500]);
+    write(folder.path(), "Album/x", b"x");
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let answer = scene.list(&token, json!({ "path": "/" })).await;
+    let album = entry(&answer, "Album");
     let inside = scene.list(&token, json!({ "path": album["path"] })).await;
     assert_eq!(inside["dropbox"]["filename"], "Album");
     assert_eq!(names(&inside), ["x"]);
@@ -383,6 +394,20 @@ async fn thumbnails_are_fetched_together_and_remembered() {
         "{calls} calls for 31 thumbnails, asked twice"
     );
 
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thumbnails_link_stays_the_same_for_a_while_and_then_expires() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "p.png", &png());
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let answer = scene.list(&token, json!({ "path": "/" })).await;
+    let links = [entry(&answer, "p.png")["thumbnail"]
+        .as_str()
+        .unwrap()
+        .to_owned()];
     // The same folder listed again gives the same links, so that browsers find them kept.
     let again = scene.list(&token, json!({ "path": "/" })).await;
     assert_eq!(

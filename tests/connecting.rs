@@ -330,6 +330,73 @@ async fn one_refresh_serves_all_who_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_refresh_serves_two_nodes() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let before = scene.asked("oauth2/token").await;
+    scene.hand.advance(Duration::from_secs(5 * 3600));
+    let nodes = [scene.node().await, scene.node().await];
+    let calls = (0..20).map(|n| {
+        let (connections, application) = &nodes[n % 2];
+        let token = token.clone();
+        async move {
+            let (_, connection) = connections
+                .require(application, Some(&token))
+                .await
+                .unwrap();
+            let account = connections.account(&connection);
+            let dropbox = connections.dropbox();
+            dropbox
+                .list_folder(&account, "", None, false)
+                .await
+                .unwrap();
+        }
+    });
+    futures_util::future::join_all(calls).await;
+    assert_eq!(scene.asked("oauth2/token").await - before, 1);
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_reach_is_revoked_in_time() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let (signed_out, forgotten, kept) = (
+        scene.connect().await,
+        scene.connect().await,
+        scene.connect().await,
+    );
+    let (connections, application) = scene.node().await;
+
+    // Dropbox does not answer while one signs out…
+    scene.fault(FaultRule::new("auth/token/revoke", refusal(503, json!({}))));
+    scene
+        .post("/auth/logout", json!({ "token": signed_out }))
+        .await;
+    scene.sandbox.faults().clear();
+    let before = scene.asked("auth/token/revoke").await;
+    connections.tidy().await.unwrap();
+    assert_eq!(scene.asked("auth/token/revoke").await - before, 1);
+    // …and is not asked twice.
+    connections.tidy().await.unwrap();
+    assert_eq!(scene.asked("auth/token/revoke").await - before, 1);
+
+    // One session is used on and lives on; the other's time runs out.
+    scene.hand.advance(Duration::from_secs(20 * 24 * 3600));
+    connections
+        .session(&application, Some(&kept))
+        .await
+        .unwrap();
+    scene.hand.advance(Duration::from_secs(20 * 24 * 3600));
+    connections.tidy().await.unwrap();
+    assert_eq!(scene.asked("auth/token/revoke").await - before, 2);
+    assert_eq!(scene.status(&kept).await["connected"], true);
+    assert_eq!(scene.status(&forgotten).await["connected"], false);
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_withdrawn_at_dropbox_asks_to_connect_again() {
     let folder = folder();
     let scene = Scene::start(folder.path()).await;
@@ -510,7 +577,6 @@ async fn a_policy_is_checked_before_anything_is_shown() {
 async fn nonsense_gets_a_clear_error_and_never_a_fault_of_ours() {
     let folder = folder();
     let scene = Scene::start(folder.path()).await;
-    let token = scene.connect().await;
     let key = &scene.apikey;
     let bodies = [
         "".to_owned(),
@@ -556,6 +622,14 @@ async fn nonsense_gets_a_clear_error_and_never_a_fault_of_ours() {
             );
         }
     }
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_paths_are_refused_and_do_no_harm() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
     for path in [
         "../../x",
         "/a\u{0}b",

@@ -1,12 +1,15 @@
 //! A whole service on a port of its own, with a simulated Dropbox behind it and a person in front.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::access::{NewApplication, OwnDropboxApp};
+use longshore::access::{Application, NewApplication, OwnDropboxApp};
 use longshore::app::{Service, Tools};
 use longshore::clock::{Clock, ClockHand};
 use longshore::config::Settings;
+use longshore::connections::{Connections, Needs};
+use longshore::dropbox::Dropbox;
 use longshore::sandbox::{AccountOptions, AppOptions, FaultKind, FaultRule, Options, Sandbox};
 use serde_json::{Value, json};
 
@@ -112,6 +115,25 @@ impl Scene {
         let (application, secret) = tools.applications.create(new).await.unwrap();
         tools.database.close().await;
         (application.apikey.clone(), secret)
+    }
+
+    /// The connections as another node of the same service has them, and the application.
+    pub async fn node(&self) -> (Connections, Arc<Application>) {
+        let tools = Tools::open(&self.settings, self.clock.clone())
+            .await
+            .unwrap();
+        let application = tools.applications.by_apikey(&self.apikey).await.unwrap();
+        let needs = Needs {
+            database: tools.database,
+            master_key: tools.master_key,
+            clock: tools.clock,
+            applications: tools.applications,
+            dropbox: Dropbox::new(&self.settings.dropbox).unwrap(),
+            default_app: None,
+            callback_base: self.settings.http.public_url.clone(),
+        };
+        let connections = Connections::new(self.settings.connections.clone(), needs);
+        (connections, application)
     }
 
     pub async fn stop(self) {
