@@ -34,11 +34,13 @@ async fn a_name_that_leads_to_loopback_is_refused_when_it_is_looked_up() {
         post(&guarded, &url).await.unwrap_err(),
         OutboundError::NotAllowed
     );
+    // Some systems know this spelling, some do not; none may be led inward by it.
     let url = url.replace("localhost", "localhost.");
-    assert_eq!(
-        post(&guarded, &url).await.unwrap_err(),
-        OutboundError::NotAllowed
-    );
+    let error = post(&guarded, &url).await.unwrap_err();
+    assert!(matches!(
+        error,
+        OutboundError::NotAllowed | OutboundError::NoSuchHost
+    ));
     assert_eq!(subscriber.connections(), 0);
 }
 
