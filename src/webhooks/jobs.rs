@@ -11,10 +11,10 @@ use bytes::Bytes;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::endpoints::{self, EndpointState};
+use super::endpoints::EndpointState;
 use super::queue::{Ack, HORIZON, Lease};
 use super::sign::Secrets;
-use super::{Room, WebhookError, reconciler, rows};
+use super::{Room, WebhookError, reconciler, rotation, rows};
 use crate::access::ApplicationId;
 use crate::events::{self, Event};
 
@@ -169,7 +169,7 @@ fn job(room: &Room, lease: Lease, row: &AnyRow) -> Result<Verdict, WebhookError>
         lease,
         event_id: event.id,
         url: row.try_get("url")?,
-        secrets: endpoints::secrets(row, &room.master_key, now, room.overlap_ms())?,
+        secrets: rotation::secrets(row, &room.master_key, now, room.overlap_ms())?,
         body: Bytes::from(events::body(&event)),
         row: delivery,
         endpoint: Health {

@@ -21,6 +21,7 @@ mod jobs;
 mod listener;
 pub mod queue;
 mod reconciler;
+mod rotation;
 mod rows;
 pub mod schedule;
 mod settings;

@@ -30,6 +30,8 @@ pub fn database() -> String {
 /// Starts, waits for the end of the test process, stops, removes.
 const SCRIPT: &str = r#"
 set -e
+# Whoever ends the tests' process group must not end the clearing up.
+trap '' INT TERM HUP
 cd /
 $AS "$BIN/initdb" -D "$DIR/data" -A trust -U postgres --no-sync >"$DIR/log" 2>&1
 $AS "$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c fsync=off \
@@ -69,6 +71,7 @@ impl Server {
             .unwrap();
         // Held open until the process ends.
         std::mem::forget(child.stdin.take());
+        std::thread::spawn(move || child.wait());
         let server = Self {
             socket_dir: dir,
             programs,
@@ -107,7 +110,12 @@ fn programs() -> Option<PathBuf> {
     found.sort();
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let mut all = std::env::split_paths(&paths).chain(found.into_iter().rev());
-    all.find(|folder| folder.join("initdb").exists())
+    let complete = |folder: &PathBuf| {
+        ["initdb", "postgres", "psql"]
+            .iter()
+            .all(|name| folder.join(name).exists())
+    };
+    all.find(complete)
 }
 
 /// The user to become, who then owns the folder; none when we are nobody special.

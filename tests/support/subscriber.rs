@@ -33,7 +33,6 @@ pub struct Received {
     /// Header lines in their own spelling.
     pub lines: Vec<(String, String)>,
     pub body: Vec<u8>,
-    pub at: Instant,
 }
 
 impl Received {
@@ -183,12 +182,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Re
     }
     let body = buffer[end + 4..end + 4 + length].to_vec();
     buffer.drain(..end + 4 + length);
-    Some(Received {
-        path,
-        lines,
-        body,
-        at: Instant::now(),
-    })
+    Some(Received { path, lines, body })
 }
 
 async fn write_answer(stream: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
