@@ -1,0 +1,235 @@
+//! Shared links: made, listed, followed and taken back.
+
+use std::sync::{Arc, PoisonError};
+
+use actix_web::{
+    HttpRequest, HttpResponse, http::StatusCode, http::header::CONTENT_DISPOSITION, web,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    accounts::modified,
+    body,
+    call::{Answer, Call, Reply},
+    clock::timestamp,
+    consent::escape,
+    content, dispatch,
+    errors::Refusal,
+    grants::random_text,
+    paths::View,
+    simulation::Simulation,
+    tree::Entry,
+};
+
+/// One shared link.
+#[derive(Clone)]
+pub struct SharedLink {
+    url: String,
+    key: String,
+    view: View,
+    entry_id: String,
+}
+
+/// `sharing/create_shared_link_with_settings`
+pub fn create(call: &Call) -> Answer {
+    let view = call.view()?;
+    let path = call.text("path")?;
+    let entry = view
+        .find(&view.account.tree(), path)
+        .map_err(|lost| lost.under(&["path"]))?;
+    if let Some(old) = links(call).iter().find(|link| link.leads_to(view, &entry)) {
+        return Err(Refusal::Route(json!({
+            ".tag": "shared_link_already_exists",
+            "shared_link_already_exists": { ".tag": "metadata", "metadata": describe(old, &entry) },
+        })));
+    }
+    let key = random_text(12);
+    let kind = if entry.is_folder() { "fo" } else { "fi" };
+    let name =
+        percent_encoding::utf8_percent_encode(&entry.name, percent_encoding::NON_ALPHANUMERIC);
+    let link = SharedLink {
+        url: format!(
+            "{}/scl/{kind}/{}/{name}?rlkey={key}&dl=0",
+            call.simulation.url,
+            random_text(12)
+        ),
+        key,
+        view: view.clone(),
+        entry_id: entry.id.clone(),
+    };
+    let described = describe(&link, &entry);
+    links(call).push(link);
+    Ok(described)
+}
+
+/// `sharing/list_shared_links`
+pub fn list(call: &Call) -> Answer {
+    let view = call.view()?;
+    let wanted = match call.optional_text("path")? {
+        Some(path) => Some(
+            view.find(&view.account.tree(), path)
+                .map_err(|lost| lost.under(&["path"]))?,
+        ),
+        None => None,
+    };
+    let mut described = Vec::new();
+    for link in links(call)
+        .iter()
+        .filter(|link| link.view.account.id == view.account.id)
+    {
+        let Some(entry) = link.entry() else { continue };
+        if wanted.as_ref().is_none_or(|wanted| wanted.id == entry.id) {
+            described.push(describe(link, &entry));
+        }
+    }
+    Ok(json!({ "links": described, "has_more": false }))
+}
+
+/// `sharing/get_shared_link_metadata`
+pub fn get_metadata(call: &Call) -> Answer {
+    let (link, entry) = find(call)?;
+    Ok(describe(&link, &entry))
+}
+
+/// `sharing/revoke_shared_link`
+pub fn revoke(call: &Call) -> Answer {
+    let (link, _) = find(call)?;
+    if link.view.account.id != call.view()?.account.id {
+        return Err(Refusal::tags(&["shared_link_access_denied"]));
+    }
+    links(call).retain(|other| other.key != link.key);
+    Ok(Value::Null)
+}
+
+/// What a browser gets at a shared link: a page, or with `dl=1` or `raw=1` the content.
+pub async fn follow(request: HttpRequest, simulation: web::Data<Simulation>) -> HttpResponse {
+    let shared = simulation.clone().into_inner();
+    let query = dispatch::query(&request);
+    let key = query.get("rlkey").cloned().unwrap_or_default();
+    let wants = |name: &str| query.get(name).is_some_and(|value| value == "1");
+    let (raw, download) = (wants("raw"), wants("dl"));
+    let found = dispatch::block(move || open(&shared, &key, raw || download)).await;
+    let reply = match found {
+        Ok((_, Some(mut served))) => {
+            if raw {
+                served
+                    .headers
+                    .retain(|(name, _)| *name != CONTENT_DISPOSITION);
+            }
+            body::serve(&request, served)
+        }
+        Ok((entry, None)) => {
+            let name = escape(&entry.name);
+            let text = format!(
+                "<!doctype html><meta charset=\"utf-8\"><title>{name}</title><h1>{name}</h1><p><a href=\"?{}\">Download</a></p>",
+                escape(&request.query_string().replace("dl=0", "dl=1"))
+            );
+            Reply::bytes(StatusCode::OK, "text/html; charset=utf-8", text.into())
+        }
+        Err(refusal) => refusal.reply("shared_link"),
+    };
+    let reply = dispatch::finish(&request, &simulation, "shared_link", None, reply);
+    dispatch::note(
+        &request,
+        &simulation,
+        "shared_link",
+        None,
+        None,
+        reply.status,
+    );
+    reply.response()
+}
+
+type Opened = (Arc<Entry>, Option<body::Served>);
+
+fn open(simulation: &Simulation, key: &str, with_content: bool) -> Result<Opened, Refusal> {
+    let gone = || Refusal::Plain(404, "Not Found".to_owned());
+    let links = simulation
+        .shared_links
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let link = links
+        .iter()
+        .find(|link| link.key == key)
+        .cloned()
+        .ok_or_else(gone)?;
+    drop(links);
+    let entry = link.entry().ok_or_else(gone)?;
+    let served = match with_content && !entry.is_folder() {
+        true => Some(content::attached(&link.view, &entry)?),
+        false => None,
+    };
+    Ok((entry, served))
+}
+
+impl SharedLink {
+    fn entry(&self) -> Option<Arc<Entry>> {
+        self.view.account.tree().by_id(&self.entry_id).cloned()
+    }
+
+    fn leads_to(&self, view: &View, entry: &Entry) -> bool {
+        self.view.account.id == view.account.id && self.entry_id == entry.id
+    }
+}
+
+fn find(call: &Call) -> Result<(SharedLink, Arc<Entry>), Refusal> {
+    let not_found = || Refusal::tags(&["shared_link_not_found"]);
+    let url = call.text("url")?;
+    let key = url::Url::parse(url).ok().and_then(|url| {
+        let mut pairs = url.query_pairs();
+        pairs
+            .find(|(name, _)| name == "rlkey")
+            .map(|(_, key)| key.into_owned())
+    });
+    let key = key.ok_or_else(not_found)?;
+    let link = links(call).iter().find(|link| link.key == key).cloned();
+    let link = link.ok_or_else(not_found)?;
+    let entry = link.entry().ok_or_else(not_found)?;
+    Ok((link, entry))
+}
+
+fn describe(link: &SharedLink, entry: &Entry) -> Value {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    put(
+        ".tag",
+        json!(if entry.is_folder() { "folder" } else { "file" }),
+    );
+    put("url", json!(link.url));
+    put("id", json!(entry.id));
+    put("name", json!(entry.name));
+    if let Some((lower, _)) = link.view.shown(&entry.path_lower, &entry.path_display) {
+        put("path_lower", json!(lower));
+    }
+    put(
+        "link_permissions",
+        json!({
+            "resolved_visibility": { ".tag": "public" },
+            "requested_visibility": { ".tag": "public" },
+            "can_revoke": true,
+            "visibility_policies": [],
+            "can_set_expiry": false,
+            "can_remove_expiry": false,
+            "allow_download": true,
+            "can_allow_download": true,
+            "can_disallow_download": false,
+            "allow_comments": true,
+            "team_restricts_comments": false,
+        }),
+    );
+    if let Some(state) = &entry.file {
+        let when = timestamp(modified(entry));
+        put("client_modified", json!(when));
+        put("server_modified", json!(when));
+        put("rev", json!(state.rev));
+        put("size", json!(state.fingerprint.size));
+    }
+    Value::Object(fields)
+}
+
+fn links(call: &Call) -> std::sync::MutexGuard<'_, Vec<SharedLink>> {
+    call.simulation
+        .shared_links
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
