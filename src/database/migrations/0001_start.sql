@@ -167,12 +167,13 @@ CREATE TABLE endpoints (
     description TEXT NOT NULL DEFAULT '',
     state BIGINT NOT NULL DEFAULT 0,              -- 0 on, 1 off by its owner, 2 off by us, 3 deleted
     disabled_reason TEXT NOT NULL DEFAULT '',
-    secret {{bytes}} NOT NULL,                    -- sealed
-    next_secret {{bytes}},                        -- sealed; there while a rotation is open
-    rotation_ends_at BIGINT,
+    secret {{bytes}} NOT NULL,                    -- sealed: signs FS-Signature
+    other_secret {{bytes}},                       -- sealed; there while a rotation is open
+    rotation BIGINT NOT NULL DEFAULT 0,           -- 0 none, 1 the other is to come, 2 the other is on its way out
+    rotation_ends_at BIGINT,                      -- when the phase ends by itself
     last_success_at BIGINT,
     failing_since BIGINT,
-    failures BIGINT NOT NULL DEFAULT 0,
+    failures BIGINT NOT NULL DEFAULT 0,           -- failed attempts since the last success
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
@@ -188,12 +189,15 @@ CREATE TABLE deliveries (
     manual BIGINT NOT NULL DEFAULT 0,             -- how many of the attempts were asked for by hand
     first_at BIGINT,
     next_at BIGINT NOT NULL,
+    asked_state BIGINT,                           -- there while an attempt is asked for by hand: the state
+    asked_next_at BIGINT,                         -- and time to return to should it fail
     last_status BIGINT,
     last_error TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
 CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 0;
+CREATE INDEX deliveries_held ON deliveries (endpoint_id, id) WHERE state = 4;
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, id);
 CREATE INDEX deliveries_by_application ON deliveries (application_id, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id);
