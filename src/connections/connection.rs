@@ -68,6 +68,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether the person is still signed in with it.
+    pub fn is_live(&self) -> bool {
+        self.state == State::Live && !self.is_spent()
+    }
+
     /// Whether there is nothing left to use it with.
     pub(super) fn is_spent(&self) -> bool {
         self.state == State::Dead || self.refresh_token.is_empty()

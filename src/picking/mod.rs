@@ -12,6 +12,7 @@
 //! Uses `clock`, `database`, `access`, `dropbox`, `connections`, `storage`, `files`, `events`.
 //! Used by `http`.
 
+pub mod browse;
 mod copy;
 mod error;
 mod journey;
