@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -78,6 +79,18 @@ impl Service {
     /// # Errors
     /// When a part cannot be used; nothing is left running then.
     pub async fn start(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
+        Self::start_with(settings, clock, None).await
+    }
+
+    /// The same, with the demo's pages.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub async fn start_with(
+        settings: &Settings,
+        clock: Clock,
+        demo: Option<Arc<http::Demo>>,
+    ) -> anyhow::Result<Self> {
         let data_dir = data_dir(settings)?;
         let lock = lock(settings, &data_dir)?;
         let tools = Tools::open(settings, clock.clone()).await?;
@@ -125,6 +138,7 @@ impl Service {
             events,
             connections,
             picking: picking.clone(),
+            demo,
         });
         let server = http::start(edge.clone())
             .await
@@ -160,6 +174,9 @@ impl Service {
     pub async fn stop(self) {
         // A load balancer that asks sees this first and sends nobody here any more.
         self.edge.ready.store(false, Ordering::SeqCst);
+        if let Some(demo) = &self.edge.demo {
+            demo.close();
+        }
         self.server.stop().await;
         self.picking.settle(self.shutdown_timeout).await;
         self.picking.stop().await;

@@ -1,8 +1,10 @@
 //! What handlers reach: the rooms, and the runtime on which these do their work.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::demo::Demo;
 use super::problem::Problem;
 use super::request_id;
 use super::settings::Settings;
@@ -44,6 +46,8 @@ pub struct Edge {
     pub connections: Connections,
     /// The picks.
     pub picking: Picking,
+    /// The demo, when the server runs as one.
+    pub demo: Option<Arc<Demo>>,
 }
 
 impl Edge {

@@ -9,6 +9,7 @@
 
 mod caller;
 mod cors;
+mod demo;
 mod edge;
 mod health;
 mod picks;
@@ -19,6 +20,7 @@ mod settings;
 
 use actix_web::web::{self, ServiceConfig};
 
+pub use demo::Demo;
 pub use edge::Edge;
 pub use problem::{Problem, Refusal};
 pub use request_id::current as current_request_id;
@@ -33,6 +35,8 @@ fn routes(config: &mut ServiceConfig) {
         .route("/store", web::post().to(picks::store))
         .route("/link/", web::post().to(picks::link))
         .route("/link", web::post().to(picks::link))
+        // The demo's page and its sample subscriber.
+        .configure(demo::routes)
         // Whoever watches over the process.
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready));
