@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, bail};
+use futures_util::FutureExt as _;
 
 use super::master_key;
 use crate::access::{Accounts, Applications, ManagementTokens, MasterKey};
@@ -17,7 +18,7 @@ use crate::connections::{Connections, Needs};
 use crate::database::{self, Database};
 use crate::dropbox::Dropbox;
 use crate::events::Events;
-use crate::files::{Catalog, Links};
+use crate::files::{AccountOf, Catalog, Contents, Garbage, Inspector, Links};
 use crate::http::{self, Edge};
 use crate::picking::{Picking, Rooms};
 use crate::storage::Storage;
@@ -111,6 +112,17 @@ impl Service {
                 callback_base: links.api(""),
             },
         );
+        let account_of: AccountOf = {
+            let connections = connections.clone();
+            Arc::new(move |id| {
+                let connections = connections.clone();
+                let account = async move { Some(connections.account_by_id(id).await.ok()?.0) };
+                account.boxed()
+            })
+        };
+        let contents = Contents::new(storage.clone(), dropbox.clone(), account_of);
+        let inspector = Inspector::new(catalog.clone(), contents.clone(), storage.clone());
+        let garbage = Garbage::new(tools.database.clone(), storage.clone(), clock.clone());
         let picking = Picking::new(
             settings.picking.clone(),
             Rooms {
@@ -134,6 +146,10 @@ impl Service {
             applications: tools.applications.clone(),
             tokens: tools.tokens.clone(),
             catalog,
+            contents,
+            inspector,
+            garbage,
+            files: settings.files.clone(),
             links,
             events,
             connections,

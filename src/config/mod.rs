@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{connections, database, dropbox, http, picking, storage};
+use crate::{connections, database, dropbox, files, http, picking, storage};
 
 pub use layers::Fault;
 
@@ -37,6 +37,8 @@ pub struct Settings {
     pub dropbox: dropbox::Settings,
     /// People's connections to it.
     pub connections: connections::Settings,
+    /// What files may be like.
+    pub files: files::Settings,
     /// How much is copied at once.
     pub picking: picking::Settings,
 }

@@ -8,17 +8,29 @@
 //! `picking`, `http`.
 
 mod catalog;
+mod content;
+pub mod facts;
+pub mod garbage;
 mod handle;
+mod hashes;
+mod inspector;
 mod links;
+mod settings;
 
 use chrono::{DateTime, Utc};
 
 use crate::access::ApplicationId;
 use crate::database::DatabaseError;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Place, Replacement};
+pub use content::{AccountOf, Content, ContentError, Contents};
+pub use facts::Facts;
+pub use garbage::{Garbage, Reservation};
 pub use handle::Handle;
+pub use hashes::Algorithm;
+pub use inspector::{InspectError, Inspector};
 pub use links::Links;
+pub use settings::Settings;
 
 /// Where a file's bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +115,15 @@ pub enum FileError {
     /// The text is not a handle.
     #[error("a handle has 20 letters and digits")]
     BadHandle,
+    /// The file was overwritten or deleted meanwhile: find it again.
+    #[error("the file was changed meanwhile")]
+    Changed,
+    /// An object of this key is about to be removed: choose another key, or try again soon.
+    #[error("what lay at this place in the storage is still being removed")]
+    BeingRemoved,
+    /// Storing took so long that the object's reservation has lapsed.
+    #[error("storing the bytes took too long")]
+    TookTooLong,
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::database::Database;
 use crate::events::Events;
-use crate::files::{Catalog, Links};
+use crate::files::{Catalog, Contents, Garbage, Inspector, Links};
 use crate::picking::Picking;
 use crate::storage::Storage;
 
@@ -38,6 +38,14 @@ pub struct Edge {
     pub tokens: ManagementTokens,
     /// Files.
     pub catalog: Catalog,
+    /// The bytes of files, wherever they lie.
+    pub contents: Contents,
+    /// What is told of files only after reading them.
+    pub inspector: Inspector,
+    /// The removal of objects that files let go of.
+    pub garbage: Garbage,
+    /// What files may be like.
+    pub files: crate::files::Settings,
     /// The links handed out.
     pub links: Links,
     /// What happened.

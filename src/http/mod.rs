@@ -11,6 +11,7 @@ mod caller;
 mod cors;
 mod demo;
 mod edge;
+mod files;
 mod health;
 mod picks;
 mod problem;
@@ -39,5 +40,9 @@ fn routes(config: &mut ServiceConfig) {
         .configure(demo::routes)
         // Whoever watches over the process.
         .route("/healthz", web::get().to(health::alive))
-        .route("/readyz", web::get().to(health::ready));
+        .route("/readyz", web::get().to(health::ready))
+        // Servers and SDKs that deal with one file.
+        .configure(files::routes)
+        // Links to files may look like anything: they come last.
+        .configure(files::links);
 }

@@ -7,7 +7,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
 use super::problem::{Problem, Refusal};
-use super::{Edge, cors, request_id, routes};
+use super::{Edge, cors, files, request_id, routes};
 
 /// A running server.
 pub struct Server {
@@ -66,6 +66,7 @@ fn listen(edge: web::Data<Edge>) -> std::io::Result<(SocketAddr, actix_web::dev:
             .app_data(json_config(max_body))
             .app_data(web::FormConfig::default().limit(max_body))
             .wrap(Compress::default())
+            .wrap(from_fn(files::without_identity))
             .wrap(from_fn(cors::allow))
             .wrap(from_fn(request_id::give))
             .configure(routes)

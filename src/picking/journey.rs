@@ -209,6 +209,16 @@ impl Picking {
             Err(error) => error,
         };
         log::warn!("pick {} failed: {error}", entry.id);
+        if let PickError::Dropbox(cause) = &error {
+            // A grant that Dropbox knows no more is marked, so that the picker asks to connect
+            // again; that this may fail changes nothing for the pick.
+            drop(
+                self.inner
+                    .connections
+                    .note(entry.connection_id, cause)
+                    .await,
+            );
+        }
         // With a database that did not answer, the commit may still have happened; the lease
         // runs out and whoever takes the pick up finds out.
         if !matches!(error, PickError::LeaseLost | PickError::Database(_))

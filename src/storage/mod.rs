@@ -215,6 +215,13 @@ impl Storage {
         }
     }
 
+    /// Whether the bytes lie in a folder of this machine. Their streams need nothing but blocking
+    /// threads and may be polled on any runtime; those of an object store belong to the runtime
+    /// on which they were opened.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.place, Place::Folder(_))
+    }
+
     /// Where the bytes live, in the protocol's words: `internal` or `s3`.
     pub fn provider(&self) -> &'static str {
         match &self.place {

@@ -125,6 +125,7 @@ CREATE TABLE files (
     width BIGINT,
     height BIGINT,
     exif TEXT,
+    facts_read BIGINT NOT NULL DEFAULT 0,         -- 1 once width, height and exif were looked for
     upload_tags TEXT NOT NULL DEFAULT '{}',
     connection_id BIGINT REFERENCES connections(id),
     source_path TEXT NOT NULL DEFAULT '',
@@ -135,17 +136,20 @@ CREATE TABLE files (
     modified_at BIGINT NOT NULL,
     deleted_at BIGINT
 );
-CREATE INDEX files_by_application ON files (application_id, created_at);
+CREATE INDEX files_by_application ON files (application_id, created_at, handle);
 CREATE INDEX files_by_storage_key ON files (storage_key);
 CREATE INDEX files_by_connection ON files (connection_id);
 
--- Objects that no file names any more, to be removed from storage after the commit that let go
--- of them.
+-- Objects that no file names: let go of by a commit, or announced before they are written. They
+-- are removed from storage when their time comes, unless a file has come to name them.
 CREATE TABLE garbage (
     id {{id}},
     storage_key TEXT NOT NULL,
-    not_before BIGINT NOT NULL
+    not_before BIGINT NOT NULL,
+    taken BIGINT NOT NULL DEFAULT 0               -- 1 once somebody has begun to remove it
 );
+CREATE INDEX garbage_due ON garbage (not_before);
+CREATE INDEX garbage_by_key ON garbage (storage_key);
 
 -- What happened. `text` is the payload's inner object, exactly as it is sent.
 CREATE TABLE events (

@@ -9,7 +9,7 @@ use crate::access::AccessError;
 use crate::connections::ConnectionError;
 use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
-use crate::files::FileError;
+use crate::files::{ContentError, FileError, InspectError};
 use crate::picking::PickError;
 use crate::storage::StorageError;
 
@@ -68,6 +68,18 @@ impl From<FileError> for Problem {
     fn from(error: FileError) -> Self {
         match error {
             FileError::NotFound | FileError::BadHandle => Self::not_found(error.to_string()),
+            FileError::Changed => {
+                Self::new(StatusCode::CONFLICT, "file-changed", error.to_string())
+            }
+            FileError::BeingRemoved => {
+                Self::new(StatusCode::CONFLICT, "being-removed", error.to_string())
+                    .retry_after(Duration::from_secs(2))
+            }
+            FileError::TookTooLong => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "took-too-long",
+                error.to_string(),
+            ),
             FileError::Database(error) => error.into(),
         }
     }
@@ -205,6 +217,46 @@ impl From<PickError> for Problem {
             E::Dropbox(error) => error.into(),
             E::Storage(error) => error.into(),
             E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ContentError> for Problem {
+    fn from(error: ContentError) -> Self {
+        let message = error.to_string();
+        match error {
+            ContentError::SourceGone => Self::new(StatusCode::GONE, "source-gone", message),
+            ContentError::SourceClosed => {
+                Self::new(StatusCode::CONFLICT, "source-disconnected", message)
+            }
+            ContentError::SourceChanged => {
+                Self::new(StatusCode::CONFLICT, "source-changed", message)
+            }
+            ContentError::Dropbox(error) => {
+                log::warn!("a linked file was not read: {error}");
+                let wait = error.retry_after().unwrap_or(Duration::from_secs(5));
+                let message = "Dropbox does not give this file at the moment; try again later";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "dropbox-unavailable",
+                    message,
+                )
+                .retry_after(wait)
+            }
+            ContentError::Storage(error) => error.into(),
+            ContentError::Interrupted => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "interrupted", message)
+                    .retry_after(Duration::from_secs(1))
+            }
+        }
+    }
+}
+
+impl From<InspectError> for Problem {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::File(error) => error.into(),
+            InspectError::Content(error) => error.into(),
         }
     }
 }

@@ -1,0 +1,231 @@
+//! Objects in storage that no file names, and their removal.
+//!
+//! Storage and database cannot commit together, so every object passes through this list: it is
+//! announced before it is written ([`Garbage::reserve`]), leaves the list in the transaction in
+//! which a file comes to name it ([`adopt`]), and returns to it in the transaction in which the
+//! file lets go of it ([`discard`]). A crash at any point leaves a row, never a lost object.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sqlx::Row;
+
+use super::FileError;
+use crate::clock::Clock;
+use crate::database::{Database, DatabaseError, Tx};
+use crate::storage::{Storage, StorageKey};
+
+/// How long whoever has taken a row may need to remove its object before another tries.
+const REMOVAL_LEASE: Duration = Duration::from_secs(10 * 60);
+/// Rows that one round takes.
+const ROUND: u32 = 200;
+
+/// The removal of objects that no file names; cheap to clone.
+#[derive(Clone)]
+pub struct Garbage {
+    database: Database,
+    storage: Storage,
+    clock: Clock,
+}
+
+/// An object that is about to be written, and is removed unless a file adopts it in time.
+#[derive(Clone, Debug)]
+pub struct Reservation {
+    id: i64,
+}
+
+impl Garbage {
+    /// The garbage of this catalog and this storage.
+    pub fn new(database: Database, storage: Storage, clock: Clock) -> Self {
+        Self {
+            database,
+            storage,
+            clock,
+        }
+    }
+
+    /// Announces that an object will be written under `key`. It is removed after `lasts` unless
+    /// it was adopted.
+    ///
+    /// # Errors
+    /// [`FileError::BeingRemoved`] while an older object of this key is on its way out.
+    pub async fn reserve(
+        &self,
+        key: &StorageKey,
+        lasts: Duration,
+    ) -> Result<Reservation, FileError> {
+        let key = key.as_str().to_owned();
+        let until = self.after(lasts);
+        self.database
+            .write(move |tx| {
+                async move {
+                    // First this, then the look: the other way round a removal could begin
+                    // between the two.
+                    sqlx::query("DELETE FROM garbage WHERE storage_key = $1 AND taken = 0")
+                        .bind(key.clone())
+                        .execute(&mut *tx)
+                        .await?;
+                    let taken = sqlx::query("SELECT id FROM garbage WHERE storage_key = $1")
+                        .bind(key.clone())
+                        .fetch_optional(&mut *tx)
+                        .await?;
+                    if taken.is_some() {
+                        return Err(FileError::BeingRemoved);
+                    }
+                    let row = sqlx::query(
+                        "INSERT INTO garbage (storage_key, not_before) VALUES ($1, $2) \
+                         RETURNING id",
+                    )
+                    .bind(key)
+                    .bind(until)
+                    .fetch_one(&mut *tx)
+                    .await?;
+                    Ok(Reservation {
+                        id: row.try_get("id")?,
+                    })
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Gives a reservation up: what was written is removed in the next round.
+    ///
+    /// # Errors
+    /// When the database fails; the object is then removed when the reservation lapses.
+    pub async fn release(&self, reservation: Reservation) -> Result<(), FileError> {
+        let now = self.clock.now_ms();
+        self.database
+            .write(move |tx| {
+                async move {
+                    sqlx::query("UPDATE garbage SET not_before = $1 WHERE id = $2 AND taken = 0")
+                        .bind(now)
+                        .bind(reservation.id)
+                        .execute(tx)
+                        .await?;
+                    Ok(())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Removes what is due, at most `limit` objects, and says how many it removed.
+    ///
+    /// What the storage refuses to remove stays on the list and is tried again later.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn collect(&self, limit: u32) -> Result<usize, FileError> {
+        let mut removed = Vec::new();
+        for (id, key) in self.take(limit).await? {
+            let outcome = match StorageKey::parse(&key) {
+                Ok(key) => self.storage.delete(&key).await,
+                // No object can bear such a key.
+                Err(_) => Ok(()),
+            };
+            match outcome {
+                Ok(()) => removed.push(id),
+                Err(error) => log::warn!("an object was not removed yet: {error}"),
+            }
+        }
+        let count = removed.len();
+        if count > 0 {
+            self.database
+                .write(move |tx| async move { forget(tx, &removed).await }.boxed())
+                .await?;
+        }
+        Ok(count)
+    }
+
+    /// Removes what is due, again and again; never returns.
+    pub async fn keep_collecting(self, every: Duration) {
+        loop {
+            match self.collect(ROUND).await {
+                // A full round: more is waiting.
+                Ok(count) if count >= ROUND as usize => continue,
+                Ok(_) => {}
+                Err(error) => log::warn!("the garbage was not collected: {error}"),
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+
+    /// Marks what is due as taken, so that no file can adopt it any more.
+    async fn take(&self, limit: u32) -> Result<Vec<(i64, String)>, FileError> {
+        let (now, lease) = (self.clock.now_ms(), self.after(REMOVAL_LEASE));
+        self.database
+            .write(move |tx| {
+                async move {
+                    // A key that a file names is not garbage, whatever the list says.
+                    sqlx::query(
+                        "DELETE FROM garbage WHERE not_before <= $1 AND EXISTS (SELECT 1 FROM \
+                         files WHERE files.storage_key = garbage.storage_key AND kind = 0 \
+                         AND deleted_at IS NULL)",
+                    )
+                    .bind(now)
+                    .execute(&mut *tx)
+                    .await?;
+                    let rows = sqlx::query(
+                        "UPDATE garbage SET taken = 1, not_before = $1 WHERE id IN \
+                         (SELECT id FROM garbage WHERE not_before <= $2 \
+                         ORDER BY not_before LIMIT $3) RETURNING id, storage_key",
+                    )
+                    .bind(lease)
+                    .bind(now)
+                    .bind(i64::from(limit))
+                    .fetch_all(&mut *tx)
+                    .await?;
+                    rows.iter()
+                        .map(|row| Ok((row.try_get("id")?, row.try_get("storage_key")?)))
+                        .collect()
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    fn after(&self, wait: Duration) -> i64 {
+        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        self.clock.now_ms().saturating_add(wait)
+    }
+}
+
+/// Takes an object off the list, inside the transaction in which a file comes to name it.
+///
+/// # Errors
+/// [`FileError::TookTooLong`] when the reservation has lapsed and the object may be gone.
+pub async fn adopt(tx: &mut Tx, reservation: &Reservation) -> Result<(), FileError> {
+    let done = sqlx::query("DELETE FROM garbage WHERE id = $1 AND taken = 0")
+        .bind(reservation.id)
+        .execute(tx)
+        .await?;
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(FileError::TookTooLong)
+    }
+}
+
+/// Puts an object on the list, inside the transaction in which its file lets go of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn discard(tx: &mut Tx, storage_key: &str, now_ms: i64) -> Result<(), DatabaseError> {
+    sqlx::query("INSERT INTO garbage (storage_key, not_before) VALUES ($1, $2)")
+        .bind(storage_key.to_owned())
+        .bind(now_ms)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn forget(tx: &mut Tx, ids: &[i64]) -> Result<(), FileError> {
+    for id in ids {
+        sqlx::query("DELETE FROM garbage WHERE id = $1")
+            .bind(*id)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
