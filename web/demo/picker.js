@@ -149,7 +149,7 @@ class Picker {
   }
 
   #crumb() {
-    const parts = this.path.split("/").filter(Boolean);
+    const parts = stepsOf(this.path);
     const steps = [{ name: "Dropbox", path: "/" }];
     parts.forEach((name, index) => steps.push({ name, path: `/${parts.slice(0, index + 1).join("/")}/` }));
     const last = steps.length - 1;
@@ -193,7 +193,7 @@ class Picker {
 
   #up() {
     if (this.search) return this.#enter(this.path);
-    const parts = this.path.split("/").filter(Boolean);
+    const parts = stepsOf(this.path);
     if (parts.length > 0) this.#enter(`/${parts.slice(0, -1).map((part) => `${part}/`).join("")}`);
   }
 
@@ -459,6 +459,15 @@ class Picker {
     if (this.before instanceof HTMLElement) this.before.focus();
     this.done({ ...result, filesUploaded: [...this.earlier, ...result.filesUploaded] });
   }
+}
+
+/**
+ * The names of the folders that a path leads through.
+ * @param {string} path
+ * @returns {string[]}
+ */
+function stepsOf(path) {
+  return path.split("/").filter(Boolean);
 }
 
 /**

@@ -204,6 +204,7 @@ function proof(webhook, secret) {
  * @param {string} [command]
  */
 function block(title, text, command) {
+  /** @type {HTMLElement[]} */
   const parts = [h("h4", { text: title }), h("pre", { text, attrs: { tabindex: "0" } })];
   if (command) {
     const copy = h("button", { class: "lp-plain lp-small", text: "Copy the command that checks it", attrs: { type: "button" } });
