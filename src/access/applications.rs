@@ -204,6 +204,10 @@ impl Applications {
         if let Some(known) = self.remembered(apikey) {
             return Ok(known);
         }
+        // PostgreSQL refuses a NUL in a text; no key of ours has anything but these.
+        if apikey.len() > 64 || !apikey.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(AccessError::UnknownApplication);
+        }
         let sql = format!("SELECT {COLUMNS} FROM applications WHERE apikey = $1");
         let mut connection = self.database.read().await?;
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))

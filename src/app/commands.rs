@@ -31,12 +31,19 @@ pub struct Cli {
 enum Program {
     /// Serve the picker, the file API and the management API, and deliver webhooks.
     Serve,
+    /// Deliver webhooks, and nothing else; needs Redis.
+    Worker,
     /// Simulate Dropbox over HTTP on local folders.
     Sandbox(sandbox::Arguments),
     /// Manage applications.
     App {
         #[command(subcommand)]
         action: AppAction,
+    },
+    /// Manage webhook endpoints.
+    Endpoint {
+        #[command(subcommand)]
+        action: EndpointAction,
     },
     /// Manage portal accounts.
     Account {
@@ -77,6 +84,31 @@ struct AppCreate {
     /// An origin whose pages may use it; none: all. May be given several times.
     #[arg(long = "allowed-origin")]
     allowed_origins: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum EndpointAction {
+    /// Add an endpoint; prints its secret, which is not shown again.
+    Add(EndpointAdd),
+}
+
+#[derive(Args)]
+struct EndpointAdd {
+    /// The application whose events it hears of.
+    #[arg(long)]
+    apikey: String,
+    /// Where deliveries go.
+    #[arg(long)]
+    url: String,
+    /// One kind of event, or `all` for one endpoint of each kind.
+    #[arg(long, default_value = "all")]
+    event: String,
+    /// A note.
+    #[arg(long, default_value = "")]
+    description: String,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -128,6 +160,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Program::App {
                 action: AppAction::Create(app),
             } => create_app(&settings, clock, app).await,
+            Program::Worker => work(&settings, clock).await,
+            Program::Endpoint {
+                action: EndpointAction::Add(endpoint),
+            } => add_endpoint(&settings, clock, endpoint).await,
             Program::Account {
                 action: AccountAction::Create { email },
             } => create_account(&settings, clock, &email).await,
@@ -188,6 +224,24 @@ async fn serve(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn work(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
+    if settings.redis.url.is_empty() {
+        bail!("a worker shares its queue with others: set LONGSHORE_REDIS_URL");
+    }
+    let tools = Tools::open(settings, clock).await?;
+    let webhooks = super::webhooks(settings, &tools).await?;
+    let delivering = webhooks.start();
+    println!(
+        "longshore worker delivers from {}",
+        webhooks.describe_queue()
+    );
+    stopped().await?;
+    log::info!("stopping");
+    delivering.stop(settings.http.shutdown_timeout).await;
+    tools.database.close().await;
+    Ok(())
+}
+
 /// Returns when the process is asked to stop.
 async fn stopped() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -219,6 +273,35 @@ async fn create_app(settings: &Settings, clock: Clock, app: AppCreate) -> anyhow
         );
     } else {
         println!("API key: {}\nsecret:  {secret}", application.apikey);
+        eprintln!("keep the secret: it is not shown again");
+    }
+    tools.database.close().await;
+    Ok(())
+}
+
+async fn add_endpoint(
+    settings: &Settings,
+    clock: Clock,
+    endpoint: EndpointAdd,
+) -> anyhow::Result<()> {
+    let tools = Tools::open(settings, clock).await?;
+    let webhooks = super::webhooks(settings, &tools).await?;
+    let application = tools.applications.by_apikey(&endpoint.apikey).await?;
+    let EndpointAdd {
+        url,
+        event,
+        description,
+        ..
+    } = &endpoint;
+    let made = webhooks
+        .create_endpoint(application.id, url, event, description)
+        .await?;
+    if endpoint.json {
+        println!("{}", json!(made));
+    } else {
+        for one in &made {
+            println!("{}  {}  {}  {}", one.id, one.event, one.url, one.secret);
+        }
         eprintln!("keep the secret: it is not shown again");
     }
     tools.database.close().await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::master_key;
 use crate::access::{Accounts, Applications, ManagementTokens, MasterKey};
@@ -20,8 +21,16 @@ use crate::dropbox::Dropbox;
 use crate::events::Events;
 use crate::files::{AccountOf, Catalog, Contents, Garbage, Inspector, Links};
 use crate::http::{self, Edge};
+use crate::outbound::Outbound;
+use crate::picking::browse::Browser;
 use crate::picking::{Picking, Rooms};
 use crate::storage::Storage;
+use crate::webhooks::{self, Webhooks};
+
+/// How often objects that no file names are removed.
+const COLLECT_EVERY: Duration = Duration::from_secs(5);
+/// How often sessions that have run out are forgotten.
+const TIDY_EVERY: Duration = Duration::from_secs(300);
 
 /// What every program of ours needs: the database and what guards it.
 pub struct Tools {
@@ -62,12 +71,29 @@ impl Tools {
     }
 }
 
+/// Webhooks on the queue that the settings name.
+///
+/// # Errors
+/// When the address of Redis is not understood, or TLS cannot be set up.
+pub async fn webhooks(settings: &Settings, tools: &Tools) -> anyhow::Result<Webhooks> {
+    let redis_url = Some(settings.redis.url.as_str()).filter(|url| !url.is_empty());
+    let webhooks = Webhooks::new(
+        settings.webhook.clone(),
+        redis_url,
+        tools.database.clone(),
+        tools.master_key.clone(),
+        tools.clock.clone(),
+        Outbound::new(&settings.outbound)?,
+    );
+    Ok(webhooks.await?)
+}
+
 /// A running service.
 pub struct Service {
     server: http::Server,
     edge: web::Data<Edge>,
-    database: Database,
-    picking: Picking,
+    delivering: webhooks::Running,
+    background: Vec<AbortOnDropHandle<()>>,
     shutdown_timeout: Duration,
     /// One line: where it listens and what it uses.
     pub summary: String,
@@ -94,87 +120,31 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let data_dir = data_dir(settings)?;
         let lock = lock(settings, &data_dir)?;
-        let tools = Tools::open(settings, clock.clone()).await?;
-        let storage = Storage::open(&settings.storage, &data_dir).await?;
-        let dropbox = Dropbox::new(&settings.dropbox)?;
-        let links = Links::new(&settings.http.public_url, Some(&settings.http.cname));
-        let events = Events::new(clock.clone(), links.clone(), Vec::new());
-        let catalog = Catalog::new(tools.database.clone());
-        let connections = Connections::new(
-            settings.connections.clone(),
-            Needs {
-                database: tools.database.clone(),
-                master_key: tools.master_key.clone(),
-                clock: clock.clone(),
-                applications: tools.applications.clone(),
-                dropbox: dropbox.clone(),
-                default_app: settings.dropbox.default_app(),
-                callback_base: links.api(""),
-            },
-        );
-        let account_of: AccountOf = {
-            let connections = connections.clone();
-            Arc::new(move |id| {
-                let connections = connections.clone();
-                let account = async move { Some(connections.account_by_id(id).await.ok()?.0) };
-                account.boxed()
-            })
-        };
-        let contents = Contents::new(storage.clone(), dropbox.clone(), account_of);
-        let inspector = Inspector::new(catalog.clone(), contents.clone(), storage.clone());
-        let garbage = Garbage::new(tools.database.clone(), storage.clone(), clock.clone());
-        let picking = Picking::new(
-            settings.picking.clone(),
-            Rooms {
-                clock: clock.clone(),
-                database: tools.database.clone(),
-                storage: storage.clone(),
-                dropbox,
-                connections: connections.clone(),
-                applications: tools.applications.clone(),
-                catalog: catalog.clone(),
-                events: events.clone(),
-            },
-        );
-        let edge = web::Data::new(Edge {
-            outbound: tokio::runtime::Handle::current(),
-            ready: true.into(),
-            clock,
-            settings: settings.http.clone(),
-            database: tools.database.clone(),
-            storage: storage.clone(),
-            applications: tools.applications.clone(),
-            tokens: tools.tokens.clone(),
-            catalog,
-            contents,
-            inspector,
-            garbage,
-            files: settings.files.clone(),
-            links,
-            events,
-            connections,
-            picking: picking.clone(),
-            demo,
-        });
+        let tools = Tools::open(settings, clock).await?;
+        let webhooks = webhooks(settings, &tools).await?;
+        let mut edge = build(settings, &data_dir, &tools, webhooks.clone()).await?;
+        edge.demo = demo;
+        let edge = web::Data::new(edge);
         let server = http::start(edge.clone())
             .await
             .with_context(|| format!("cannot listen on {}", settings.http.listen))?;
-        picking.start();
+        edge.picking.start();
+        let delivering = webhooks.start();
         let summary = format!(
             "longshore listens on http://{} (public: {}); database: {}; queue: {}; storage: {}",
             server.address,
             settings.http.public_url,
             database::describe(&settings.database, &data_dir),
-            "embedded",
-            storage.describe(),
+            webhooks.describe_queue(),
+            edge.storage.describe(),
         );
+        let background = background(&edge);
         let shutdown_timeout = settings.http.shutdown_timeout;
-        let database = tools.database;
         Ok(Self {
             server,
             edge,
-            database,
-            picking,
+            delivering,
+            background,
             shutdown_timeout,
             summary,
             _lock: lock,
@@ -194,10 +164,119 @@ impl Service {
             demo.close();
         }
         self.server.stop().await;
-        self.picking.settle(self.shutdown_timeout).await;
-        self.picking.stop().await;
-        self.database.close().await;
+        self.edge.picking.settle(self.shutdown_timeout).await;
+        self.edge.picking.stop().await;
+        self.delivering.stop(self.shutdown_timeout).await;
+        drop(self.background);
+        self.edge.database.close().await;
     }
+}
+
+/// The rooms behind the edge.
+async fn build(
+    settings: &Settings,
+    data_dir: &Path,
+    tools: &Tools,
+    webhooks: Webhooks,
+) -> anyhow::Result<Edge> {
+    let (clock, database) = (tools.clock.clone(), tools.database.clone());
+    let storage = Storage::open(&settings.storage, data_dir).await?;
+    let dropbox = Dropbox::new(&settings.dropbox)?;
+    let links = Links::new(&settings.http.public_url, Some(&settings.http.cname));
+    let events = Events::new(clock.clone(), links.clone(), vec![webhooks.listener()]);
+    let catalog = Catalog::new(database.clone());
+    let connections = connections(settings, tools, &dropbox, &links);
+    let contents = Contents::new(
+        storage.clone(),
+        dropbox.clone(),
+        account_of(connections.clone()),
+    );
+    let browser = Browser::new(
+        settings.browsing.clone(),
+        connections.clone(),
+        clock.clone(),
+        tools.master_key.clone(),
+        links.clone(),
+    );
+    let picking = Picking::new(
+        settings.picking.clone(),
+        Rooms {
+            clock: clock.clone(),
+            database: database.clone(),
+            storage: storage.clone(),
+            dropbox,
+            connections: connections.clone(),
+            applications: tools.applications.clone(),
+            catalog: catalog.clone(),
+            events: events.clone(),
+        },
+    );
+    Ok(Edge {
+        outbound: tokio::runtime::Handle::current(),
+        ready: true.into(),
+        settings: settings.http.clone(),
+        applications: tools.applications.clone(),
+        tokens: tools.tokens.clone(),
+        inspector: Inspector::new(catalog.clone(), contents.clone(), storage.clone()),
+        garbage: Garbage::new(database.clone(), storage.clone(), clock.clone()),
+        files: settings.files.clone(),
+        clock,
+        database,
+        storage,
+        catalog,
+        contents,
+        links,
+        events,
+        connections,
+        browser,
+        picking,
+        webhooks,
+        demo: None,
+    })
+}
+
+fn connections(
+    settings: &Settings,
+    tools: &Tools,
+    dropbox: &Dropbox,
+    links: &Links,
+) -> Connections {
+    let needs = Needs {
+        database: tools.database.clone(),
+        master_key: tools.master_key.clone(),
+        clock: tools.clock.clone(),
+        applications: tools.applications.clone(),
+        dropbox: dropbox.clone(),
+        default_app: settings.dropbox.default_app(),
+        callback_base: links.api(""),
+    };
+    Connections::new(settings.connections.clone(), needs)
+}
+
+fn account_of(connections: Connections) -> AccountOf {
+    Arc::new(move |id| {
+        let connections = connections.clone();
+        async move { Some(connections.account_by_id(id).await.ok()?.0) }.boxed()
+    })
+}
+
+/// Work that is never done: removing objects that no file names, forgetting old sessions.
+fn background(edge: &Edge) -> Vec<AbortOnDropHandle<()>> {
+    let garbage = edge.garbage.clone();
+    let connections = edge.connections.clone();
+    let collecting = tokio::spawn(garbage.keep_collecting(COLLECT_EVERY));
+    let tidying = tokio::spawn(async move {
+        loop {
+            if let Err(error) = connections.tidy().await {
+                log::warn!("old sessions stay for now: {error}");
+            }
+            tokio::time::sleep(TIDY_EVERY).await;
+        }
+    });
+    vec![
+        AbortOnDropHandle::new(collecting),
+        AbortOnDropHandle::new(tidying),
+    ]
 }
 
 fn data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {

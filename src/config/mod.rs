@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{connections, database, dropbox, files, http, picking, storage};
+use crate::{connections, database, dropbox, files, http, outbound, picking, storage, webhooks};
 
 pub use layers::Fault;
 
@@ -39,6 +39,12 @@ pub struct Settings {
     pub connections: connections::Settings,
     /// What files may be like.
     pub files: files::Settings,
+    /// Where strangers may send us.
+    pub outbound: outbound::Settings,
+    /// How deliveries are made.
+    pub webhook: webhooks::Settings,
+    /// How folders are shown.
+    pub browsing: picking::browse::Settings,
     /// How much is copied at once.
     pub picking: picking::Settings,
 }

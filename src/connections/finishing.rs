@@ -1,22 +1,18 @@
 //! The way back from Dropbox: a code becomes tokens, tokens become a connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::Row;
-use tokio::time::{Instant, timeout_at};
 
 use super::authorizing::Journey;
 use super::connection::State;
+use super::outcome::CONNECTED;
 use super::settings::ms;
-use super::{ConnectionError, Connections, Failure, Intent, Session};
+use super::{ConnectionError, Connections, Failure, Intent};
 use crate::access::{Application, token_hash};
 use crate::database::{DatabaseError, Tx};
 use crate::dropbox::{Account, AppCredentials, CurrentAccount, TokenGrant};
-
-/// How often somebody who waits looks into the database: the way may end on another node.
-const LOOK_AGAIN: Duration = Duration::from_millis(1_500);
 
 /// What Dropbox sent the person back with.
 #[derive(Clone, Default)]
@@ -41,26 +37,6 @@ pub struct Finished {
     /// asked for, not yet checked against the application's origins.
     pub return_url: Option<String>,
 }
-
-/// How a way to Dropbox ended, for the page that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// `connected`, or [`Failure::code`].
-    pub code: String,
-    /// The failure in words.
-    pub message: String,
-    /// When it ended, in milliseconds since the epoch.
-    pub ended_ms: i64,
-}
-
-impl Outcome {
-    /// Whether it ended well.
-    pub fn is_connected(&self) -> bool {
-        self.code == CONNECTED
-    }
-}
-
-const CONNECTED: &str = "connected";
 
 impl Connections {
     /// Ends a way to Dropbox. What began is brought to its end even when the person closes the
@@ -216,12 +192,7 @@ impl Connections {
                 async move {
                     let id = row.insert(tx, now).await?;
                     bind(tx, &row, id, &hash, (now, until)).await?;
-                    sqlx::query("UPDATE authorizations SET outcome = $1 WHERE state_hash = $2")
-                        .bind(CONNECTED)
-                        .bind(state_hash)
-                        .execute(tx)
-                        .await?;
-                    Ok(())
+                    end(tx, state_hash, CONNECTED, String::new(), now).await
                 }
                 .boxed()
             })
@@ -259,79 +230,15 @@ impl Connections {
             failure.code()
         );
         let (code, message) = (failure.code(), format!("{failure}. {}", failure.advice()));
+        let now = self.inner.needs.clock.now_ms();
         let kept: Result<(), DatabaseError> = self
             .inner
             .needs
             .database
-            .write(move |tx| {
-                async move {
-                    sqlx::query(
-                        "UPDATE authorizations SET outcome = $1, message = $2 \
-                         WHERE state_hash = $3",
-                    )
-                    .bind(code)
-                    .bind(message)
-                    .bind(state_hash)
-                    .execute(tx)
-                    .await?;
-                    Ok(())
-                }
-                .boxed()
-            })
+            .write(move |tx| async move { end(tx, state_hash, code, message, now).await }.boxed())
             .await;
         if let Err(error) = kept {
             log::warn!("how connecting ended could not be kept: {error}");
-        }
-    }
-
-    /// How the session's last way to Dropbox ended, if one ended after `since_ms`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn outcome(
-        &self,
-        session: &Session,
-        since_ms: i64,
-    ) -> Result<Option<Outcome>, ConnectionError> {
-        let mut connection = self.inner.needs.database.read().await?;
-        let row = sqlx::query(
-            "SELECT outcome, message, created_at FROM authorizations \
-             WHERE session_hash = $1 AND created_at > $2 AND outcome <> '' \
-             ORDER BY created_at DESC LIMIT 1",
-        )
-        .bind(session.hash.clone())
-        .bind(since_ms)
-        .fetch_optional(&mut *connection)
-        .await?;
-        drop(connection);
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Outcome {
-            code: row.try_get("outcome")?,
-            message: row.try_get("message")?,
-            ended_ms: row.try_get("created_at")?,
-        }))
-    }
-
-    /// Waits until the session's way to Dropbox has ended after `since_ms`, for up to `patience`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn outcome_within(
-        &self,
-        session: &Session,
-        since_ms: i64,
-        patience: Duration,
-    ) -> Result<Option<Outcome>, ConnectionError> {
-        let deadline = Instant::now() + patience;
-        let mut ended = self.inner.ended.subscribe();
-        loop {
-            let outcome = self.outcome(session, since_ms).await?;
-            if outcome.is_some() || Instant::now() >= deadline {
-                return Ok(outcome);
-            }
-            let again = deadline.min(Instant::now() + LOOK_AGAIN);
-            // Whether it moved or the time is up: the answer lies in the database.
-            drop(timeout_at(again, ended.changed()).await);
         }
     }
 }
@@ -403,6 +310,27 @@ async fn bind(
     .bind(id)
     .bind(now)
     .bind(until)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes down how a way ended.
+async fn end(
+    tx: &mut Tx,
+    state_hash: String,
+    outcome: &'static str,
+    message: String,
+    now: i64,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE authorizations SET outcome = $1, message = $2, ended_at = $3 \
+         WHERE state_hash = $4",
+    )
+    .bind(outcome)
+    .bind(message)
+    .bind(now)
+    .bind(state_hash)
     .execute(tx)
     .await?;
     Ok(())

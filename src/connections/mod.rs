@@ -14,6 +14,7 @@ mod connection;
 mod failure;
 mod finishing;
 mod leaving;
+mod outcome;
 mod session_token;
 mod sessions;
 mod settings;
@@ -35,7 +36,8 @@ use crate::dropbox::{AppCredentials, Dropbox, DropboxError, Secret};
 pub use authorizing::Intent;
 pub use connection::Connection;
 pub use failure::Failure;
-pub use finishing::{Answer, Finished, Outcome};
+pub use finishing::{Answer, Finished};
+pub use outcome::Outcome;
 pub use sessions::{Absence, Session};
 pub use settings::Settings;
 

@@ -42,8 +42,11 @@ struct Inner {
     storage: Storage,
     slots: Semaphore,
     /// Files that are being read, each with the turn of those who ask for it.
-    turns: Mutex<HashMap<(Handle, i64), Weak<Turn<()>>>>,
+    turns: Mutex<Turns>,
 }
+
+/// By handle and version; gone with the last of those who ask.
+type Turns = HashMap<(Handle, i64), Weak<Turn<()>>>;
 
 impl Inspector {
     /// An inspector of these files.

@@ -15,7 +15,9 @@ use crate::database::Database;
 use crate::events::Events;
 use crate::files::{Catalog, Contents, Garbage, Inspector, Links};
 use crate::picking::Picking;
+use crate::picking::browse::Browser;
 use crate::storage::Storage;
+use crate::webhooks::Webhooks;
 
 /// The rooms behind the edge; handlers get it as `web::Data<Edge>`.
 pub struct Edge {
@@ -52,8 +54,12 @@ pub struct Edge {
     pub events: Events,
     /// People's Dropboxes.
     pub connections: Connections,
+    /// Looks around in people's Dropboxes.
+    pub browser: Browser,
     /// The picks.
     pub picking: Picking,
+    /// Endpoints and deliveries.
+    pub webhooks: Webhooks,
     /// The demo, when the server runs as one.
     pub demo: Option<Arc<Demo>>,
 }

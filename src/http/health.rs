@@ -12,7 +12,7 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "alive" }))
 }
 
-/// The database and the storage answer; names the one that does not. Details go to the log.
+/// The database and the storage answer; names the part that does not. Details go to the log.
 pub(super) async fn ready(edge: web::Data<Edge>) -> HttpResponse {
     let database = edge.database.clone();
     let database_answers = edge
@@ -21,8 +21,19 @@ pub(super) async fn ready(edge: web::Data<Edge>) -> HttpResponse {
         .is_ok();
     let storage = edge.storage.clone();
     let storage_answers = edge.run(async move { storage.check().await }).await.is_ok();
+    let webhooks = edge.webhooks.clone();
+    let queue_answers = edge
+        .run(async move { webhooks.check().await })
+        .await
+        .is_ok();
+    // Without its queue a node still takes picks: deliveries catch up when it is back.
     let ready = database_answers && storage_answers && edge.ready.load(Ordering::SeqCst);
-    let parts = json!({ "ready": ready, "database": database_answers, "storage": storage_answers });
+    let parts = json!({
+        "ready": ready,
+        "database": database_answers,
+        "storage": storage_answers,
+        "queue": queue_answers,
+    });
     if ready {
         HttpResponse::Ok().json(parts)
     } else {

@@ -7,17 +7,24 @@
 //!
 //! Uses all rooms but `sandbox`. Used by `app`.
 
+mod browsing;
 mod caller;
+mod cloud_request;
+mod connect;
+mod connect_page;
 mod cors;
 mod demo;
 mod edge;
 mod files;
 mod health;
 mod picks;
+mod prefetch;
 mod problem;
 mod request_id;
 mod server;
+mod sessions;
 mod settings;
+mod thumbnails;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -32,6 +39,24 @@ pub use settings::Settings;
 fn routes(config: &mut ServiceConfig) {
     config
         // The picker, in an end user's browser: Filestack's cloud API.
+        .route("/prefetch", web::post().to(prefetch::post))
+        .route("/prefetch", web::get().to(prefetch::get))
+        .route("/folder/list", web::post().to(browsing::list))
+        .route("/folder/list/", web::post().to(browsing::list))
+        .route("/metadata", web::post().to(browsing::metadata))
+        .route("/auth/status", web::post().to(sessions::status))
+        .route("/auth/logout", web::post().to(sessions::logout))
+        .route("/auth/logout/", web::post().to(sessions::logout))
+        .route("/thumbnail/{link}", web::get().to(thumbnails::picture))
+        .route("/icons/{kind}.svg", web::get().to(thumbnails::icon))
+        .route(
+            "/api/client/dropbox/authCallback/open",
+            web::get().to(connect::open),
+        )
+        .route(
+            "/api/client/dropbox/authCallback/saveas",
+            web::get().to(connect::saveas),
+        )
         .route("/store/", web::post().to(picks::store))
         .route("/store", web::post().to(picks::store))
         .route("/link/", web::post().to(picks::link))

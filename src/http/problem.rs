@@ -22,6 +22,7 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     message: String,
+    reason: Option<String>,
     retry_after: Option<Duration>,
 }
 
@@ -36,6 +37,7 @@ impl Problem {
             status,
             code,
             message: message.into(),
+            reason: None,
             retry_after: None,
         }
     }
@@ -63,6 +65,19 @@ impl Problem {
         self
     }
 
+    /// Adds a reason to a message whose words the protocol fixes.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// In how many seconds trying again makes sense, if that is known.
+    pub fn wait_seconds(&self) -> Option<u64> {
+        let wait = self.retry_after?;
+        Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -81,9 +96,8 @@ impl Problem {
     fn respond(&self, content_type: &'static str, body: &serde_json::Value) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
-        if let Some(wait) = self.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response.insert_header((RETRY_AFTER, seconds.max(1)));
+        if let Some(seconds) = self.wait_seconds() {
+            response.insert_header((RETRY_AFTER, seconds));
         }
         response.content_type(content_type).body(body.to_string())
     }
@@ -129,13 +143,16 @@ impl ResponseError for Refusal {
             reason = "an error body tells when it was made"
         )]
         let now = chrono::Utc::now().timestamp();
-        let body = json!({
+        let mut body = json!({
             "error": self.0.message,
             "code": self.0.code,
             "c": request_id::current(),
             "i": "longshore",
             "t": now,
         });
+        if let (Some(reason), Some(members)) = (&self.0.reason, body.as_object_mut()) {
+            members.insert("reason".to_owned(), reason.as_str().into());
+        }
         // The JS SDK parses a body only when it is announced as application/json.
         self.0.respond("application/json", &body)
     }

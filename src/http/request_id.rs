@@ -59,15 +59,25 @@ pub(super) async fn give(
 }
 
 /// The path without what must not be logged, bounded, without control characters.
+///
+/// A policy may have slashes of its own, and all of it may be percent-encoded; so where a
+/// security task begins, everything is hidden from there on but what may be a handle.
 fn loggable(path: &str) -> String {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let mut hiding = false;
     let hidden: Vec<&str> = path
         .split('/')
-        .map(|segment| match segment.split_once(['=', ':']) {
-            Some(("security" | "s" | "b64", _)) => "(hidden)",
-            _ if segment.len() > 200 => "(long)",
-            _ => segment,
-        })
         .take(20)
+        .map(|segment| {
+            let begins = ["security=", "security:", "s=", "s:", "b64"];
+            hiding |= begins.iter().any(|begin| segment.starts_with(begin));
+            match segment {
+                bare if bare.len() > 200 => "(long)",
+                bare if hiding && bare.contains(|c: char| !c.is_ascii_alphanumeric()) => "(hidden)",
+                bare if hiding && bare.len() != 20 => "(hidden)",
+                bare => bare,
+            }
+        })
         .collect();
     let text = hidden.join("/");
     text.chars()
@@ -83,7 +93,14 @@ mod tests {
     #[test]
     fn a_policy_in_the_path_is_not_logged() {
         let path = loggable("/KEY/security=policy:eyJ,signature:abc/HANDLE");
-        assert_eq!(path, "/KEY/(hidden)/HANDLE");
+        assert_eq!(path, "/KEY/(hidden)/(hidden)");
+        let path = "/KEY/security=policy:e/yJ,signature:abc/abcdefghij0123456789";
+        assert_eq!(
+            loggable(path),
+            "/KEY/(hidden)/(hidden)/abcdefghij0123456789"
+        );
+        let encoded = "/KEY/security%3Dpolicy:eyJ,signature:abc%2Fabcdefghij0123456789";
+        assert_eq!(loggable(encoded), "/KEY/(hidden)/abcdefghij0123456789");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::stream::LocalBoxStream;
 use serde_json::Value;
 
-use super::{errors::Refusal, grants::Grant, paths::View, simulation::Simulation};
+use super::{errors::Refusal, paths::View, simulation::Simulation};
 
 /// What most routes give back.
 pub type Answer = Result<Value, Refusal>;
@@ -35,8 +35,6 @@ pub struct Call {
 /// Who calls, and what they see.
 #[derive(Clone)]
 pub struct Caller {
-    /// The consent that the call rests on.
-    pub grant: Grant,
     /// The access token, so that it can be revoked.
     pub access_token: String,
     /// The account as the call sees it.

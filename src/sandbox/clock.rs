@@ -3,7 +3,7 @@
 //! The room stands alone, so it does not take the service's clock: a real Dropbox would not
 //! follow a test's clock either.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -14,13 +14,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 )]
 pub fn now() -> SystemTime {
     SystemTime::now()
-}
-
-/// Whole seconds since 1970.
-pub fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_secs()
 }
 
 /// A time as Dropbox writes it: UTC, whole seconds, `Z`.

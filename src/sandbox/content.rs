@@ -1,6 +1,6 @@
 //! Downloads: the content of files by the API and by links.
 
-use std::{fs::File, time::Instant};
+use std::{fs::File, sync::Arc, time::Instant};
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use serde_json::{Value, json};
@@ -11,10 +11,11 @@ use super::{
     errors::Refusal,
     export,
     grants::random_text,
+    hash::Fingerprint,
     metadata,
-    paths::View,
+    paths::{Lost, View},
     simulation::Simulation,
-    tree::Entry,
+    tree::{Entry, parent_of},
 };
 
 /// A link to a file's content that needs no token.
@@ -105,11 +106,17 @@ pub fn attached(view: &View, entry: &Entry) -> Result<Served, Refusal> {
         .header(CONTENT_DISPOSITION, &disposition))
 }
 
-/// A file that can be downloaded.
-pub fn file_at(view: &View, path: &str) -> Result<std::sync::Arc<Entry>, Refusal> {
-    let entry = view
-        .find(&view.account.tree(), path)
-        .map_err(|lost| lost.under(&["path"]))?;
+/// A file that can be downloaded. If the folder was changed by hand since the last scan, the
+/// index learns of it first.
+pub fn file_at(view: &View, path: &str) -> Result<Arc<Entry>, Refusal> {
+    let under = |lost: Lost| lost.under(&["path"]);
+    let account = &view.account;
+    let key = view.key(&account.tree(), path).map_err(under)?;
+    let known = account.tree().get(&key).cloned();
+    if !known.is_some_and(|entry| fresh(view, &entry)) {
+        account.refresh(parent_of(&key));
+    }
+    let entry = view.find(&account.tree(), path).map_err(under)?;
     if entry.is_folder() {
         return Err(Refusal::tags(&["path", "not_file"]));
     }
@@ -117,6 +124,18 @@ pub fn file_at(view: &View, path: &str) -> Result<std::sync::Arc<Entry>, Refusal
         return Err(Refusal::tags(&["unsupported_file"]));
     }
     Ok(entry)
+}
+
+/// Whether what lies on disk is what the index says.
+fn fresh(view: &View, entry: &Entry) -> bool {
+    let on_disk = view
+        .account
+        .locate(&entry.disk)
+        .and_then(std::fs::symlink_metadata);
+    match (&entry.file, on_disk) {
+        (Some(state), Ok(metadata)) => state.fingerprint.same_content(&Fingerprint::of(&metadata)),
+        _ => false,
+    }
 }
 
 fn open(view: &View, entry: &Entry) -> Result<Served, Refusal> {

@@ -21,6 +21,7 @@ pub fn create_folder(call: &Call) -> Answer {
         .place(call.text("path")?)
         .map_err(|lost| lost.under(&["path"]))?;
     let account = &view.account;
+    account.refresh(&place.parent_key());
     let _disk = account.disk();
     let mut tree = account.tree_mut();
     if let Some(entry) = tree.get(&place.key()) {

@@ -221,15 +221,6 @@ impl Grants {
         kept.access.len()
     }
 
-    /// Ends every grant of the refresh token's kind, as if the person had disconnected the app.
-    pub fn revoke_refresh(&self, refresh_token: &str) {
-        let mut kept = self.kept();
-        if let Some(token) = kept.refresh.get(refresh_token) {
-            let number = token.grant;
-            kept.end(number);
-        }
-    }
-
     /// The scopes that a person has granted to an app so far; `None` if it is not connected.
     pub fn granted(&self, account: usize, app_key: &str) -> Option<BTreeSet<String>> {
         let kept = self.kept();

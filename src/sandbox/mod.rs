@@ -11,6 +11,7 @@
 //! *Uses* none of our rooms, not even the clock. *Used by* `app`, `main` and the tests.
 
 mod accounts;
+mod argument;
 mod body;
 mod call;
 mod clock;

@@ -88,7 +88,6 @@ const METADATA: &[&str] = &[
     "include_deleted",
     "include_has_explicit_shared_members",
     "include_property_groups",
-    "include_restorable_info",
 ];
 const COMMIT: &[&str] = &[
     "path",
@@ -122,6 +121,7 @@ const THUMBNAIL_V2: &[&str] = &[
     "mode",
     "quality",
     "exclude_media_info",
+    "preserve_transparency",
 ];
 const SEARCH: &[&str] = &[
     "query",

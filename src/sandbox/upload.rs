@@ -102,7 +102,7 @@ impl Spooling {
 /// `files/upload`
 pub fn upload(call: &Call, spool: Spool) -> Answer {
     check_hash(call, &spool)?;
-    let entry = commit(call, &spool.path, &spool.content_hash)?;
+    let entry = commit(call, &spool.path, &spool.content_hash).map_err(with_session)?;
     metadata::plain(call.view()?, &entry)
 }
 
@@ -140,6 +140,7 @@ pub fn commit(call: &Call, bytes: &Path, content_hash: &str) -> Result<Arc<Entry
             .set_modified(time)?;
     }
     let account = &view.account;
+    account.refresh(&place.parent_key());
     let _disk = account.disk();
     let known = account.tree().get(&place.key()).cloned();
     let same = match &known {
@@ -241,9 +242,17 @@ fn conflicted_copy(view: &View, place: &Place) -> Place {
 
 /// The error of a commit that cannot be written.
 fn failed(tags: &[&str]) -> Refusal {
-    Refusal::Route(json!({
-        ".tag": "path",
-        "reason": super::errors::nested(tags),
-        "upload_session_id": random_text(24),
-    }))
+    Refusal::tags(&[&["path"], tags].concat())
+}
+
+/// The same as `files/upload` words it, which adds a session to go on with.
+fn with_session(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Route(error) if error[".tag"] == "path" => Refusal::Route(json!({
+            ".tag": "path",
+            "reason": error["path"],
+            "upload_session_id": format!("pid_upload_session:{}", random_text(24)),
+        })),
+        other => other,
+    }
 }

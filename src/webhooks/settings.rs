@@ -113,7 +113,7 @@ mod tests {
              max_in_flight_per_endpoint = 16\nmax_in_flight = 256\nreconcile_interval = \"30s\"\n\
              secret_overlap = \"24h\"\nresponse_body_limit = \"4KiB\"\n\
              request_body_limit = \"256KiB\"\nredis_prefix = \"longshore\"\n\
-             redis_url = \"redis://:secret@host/\""
+             redis_url = \"redis://:pa55word@host/\""
         ))
     }
 
@@ -146,6 +146,6 @@ mod tests {
 
     #[test]
     fn a_password_is_not_printed() {
-        assert!(!format!("{:?}", read("[]").unwrap()).contains("secret"));
+        assert!(!format!("{:?}", read("[]").unwrap()).contains("pa55word"));
     }
 }

@@ -15,9 +15,22 @@ const LONGSHORE: &str = env!("CARGO_BIN_EXE_longshore");
 pub const APP_KEY: &str = "test-app-key";
 pub const APP_SECRET: &str = "test-app-secret";
 
+/// A client that takes every step of the way by hand.
+pub fn http() -> reqwest::Client {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A process that dies with the test.
@@ -28,7 +41,11 @@ pub struct Running {
 
 impl Running {
     fn start(mut command: Command, log: PathBuf) -> Self {
-        let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let out = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -76,7 +93,12 @@ impl Running {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let of = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+            line.split_whitespace()
+                .nth(1)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+                * 1024
         };
         (of("VmRSS:"), of("VmHWM:"))
     }
@@ -111,7 +133,11 @@ impl Dropbox {
         let at = line.find("http://").expect("it prints its address");
         let url = line[at..].split_whitespace().next().unwrap();
         let url = url.trim_end_matches(['/', ',', ';', ')']).to_owned();
-        Self { running, url, folder }
+        Self {
+            running,
+            url,
+            folder,
+        }
     }
 
     /// Writes a file into the account and answers its bytes' SHA-256.
@@ -127,13 +153,25 @@ impl Dropbox {
     /// Makes chosen calls go wrong (see docs/sandbox.md).
     pub async fn fault(&self, rule: Value) {
         let url = format!("{}/_sandbox/faults", self.url);
-        let answer = reqwest::Client::new().post(url).json(&rule).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        let answer = http().post(url).json(&rule).send().await.unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap()
+        );
     }
 
     pub async fn clear_faults(&self) {
         let url = format!("{}/_sandbox/faults", self.url);
-        assert!(reqwest::Client::new().delete(url).send().await.unwrap().status().is_success());
+        assert!(
+            http()
+                .delete(url)
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .is_success()
+        );
     }
 }
 
@@ -156,7 +194,10 @@ impl Service {
         };
         set("LONGSHORE_LISTEN", &format!("127.0.0.1:{port}"));
         set("LONGSHORE_PUBLIC_URL", &url);
-        set("LONGSHORE_DATA_DIR", &dir.join("data").display().to_string());
+        set(
+            "LONGSHORE_DATA_DIR",
+            &dir.join("data").display().to_string(),
+        );
         set("LONGSHORE_ALLOWED_PRIVATE_NETWORKS", "127.0.0.0/8");
         for host in ["API", "CONTENT", "NOTIFY", "WWW"] {
             set(&format!("LONGSHORE_DROPBOX_{host}_URL"), dropbox);
@@ -165,12 +206,20 @@ impl Service {
             set(name, value);
         }
         let running = Self::launch(dir, &environment);
-        Self { running, url, environment, dir: dir.to_owned() }
+        Self {
+            running,
+            url,
+            environment,
+            dir: dir.to_owned(),
+        }
     }
 
     fn launch(dir: &Path, environment: &BTreeMap<String, String>) -> Running {
         let mut command = Command::new(LONGSHORE);
-        command.arg("serve").env_remove("RUST_LOG").envs(environment);
+        command
+            .arg("serve")
+            .env_remove("RUST_LOG")
+            .envs(environment);
         let mut running = Running::start(command, dir.join("serve.log"));
         running.first_line();
         running
@@ -183,8 +232,11 @@ impl Service {
 
     /// Runs another program of ours beside the service and answers the JSON it prints.
     pub fn run(&self, arguments: &[&str]) -> Value {
-        let output =
-            Command::new(LONGSHORE).args(arguments).envs(&self.environment).output().unwrap();
+        let output = Command::new(LONGSHORE)
+            .args(arguments)
+            .envs(&self.environment)
+            .output()
+            .unwrap();
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {complaint}");
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
@@ -204,7 +256,11 @@ impl Service {
             "--json",
         ]);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
-        Application { apikey: text("apikey"), secret: text("secret"), url: self.url.clone() }
+        Application {
+            apikey: text("apikey"),
+            secret: text("secret"),
+            url: self.url.clone(),
+        }
     }
 }
 
@@ -226,12 +282,11 @@ impl Application {
 
     /// A person at this application's picker who has not connected anything.
     pub fn stranger(&self) -> Person {
-        // Every step of the way to Dropbox is taken by hand.
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Person { application: self.clone(), token: None, http }
+        Person {
+            application: self.clone(),
+            token: None,
+            http: http(),
+        }
     }
 }
 
@@ -254,7 +309,10 @@ impl Person {
         let answer = self.http.post(url).json(&body).send().await.unwrap();
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
-        (status, serde_json::from_str(&text).unwrap_or(json!({ "text": text })))
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(json!({ "text": text })),
+        )
     }
 
     /// Lists a folder.
@@ -263,8 +321,9 @@ impl Person {
         if let Some(next) = next {
             dropbox["next"] = json!(next);
         }
-        let (status, body) =
-            self.call("/folder/list", json!({ "clouds": { "dropbox": dropbox } })).await;
+        let (status, body) = self
+            .call("/folder/list", json!({ "clouds": { "dropbox": dropbox } }))
+            .await;
         assert_eq!(status, 200, "{body}");
         body
     }
@@ -273,7 +332,10 @@ impl Person {
     pub async fn connect(&mut self) {
         let listed = self.list("/", None).await;
         self.token = Some(listed["token"].as_str().unwrap().to_owned());
-        let away = listed["dropbox"]["auth"]["redirect_url"].as_str().unwrap().to_owned();
+        let away = listed["dropbox"]["auth"]["redirect_url"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let back = self.consent(&away, "allow").await;
         let page = self.http.get(back).send().await.unwrap();
         assert!(page.status().is_success(), "{}", page.text().await.unwrap());
@@ -290,11 +352,16 @@ impl Person {
             }
         };
         let value = |name: &str| {
-            let at = page.find(&format!("name=\"{name}\" value=\"")).expect(&page);
+            let at = page
+                .find(&format!("name=\"{name}\" value=\""))
+                .expect(&page);
             let rest = &page[at..];
             rest.split('"').nth(3).unwrap().to_owned()
         };
-        let origin = url::Url::parse(&url).unwrap().origin().ascii_serialization();
+        let origin = url::Url::parse(&url)
+            .unwrap()
+            .origin()
+            .ascii_serialization();
         let form = [
             ("consent", value("consent")),
             ("account", value("account")),
@@ -323,7 +390,8 @@ impl Person {
 
     /// Picks with these members of `clouds.dropbox`.
     pub async fn pick_with(&self, dropbox: Value) -> (u16, Value) {
-        self.call("/store/", json!({ "clouds": { "dropbox": dropbox } })).await
+        self.call("/store/", json!({ "clouds": { "dropbox": dropbox } }))
+            .await
     }
 
     /// Reads a stored file back.
@@ -338,7 +406,10 @@ impl Person {
 pub async fn eventually<F: AsyncFnMut() -> bool>(what: &str, most: Duration, mut holds: F) {
     let begun = Instant::now();
     while !holds().await {
-        assert!(begun.elapsed() < most, "still not so after {most:?}: {what}");
+        assert!(
+            begun.elapsed() < most,
+            "still not so after {most:?}: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

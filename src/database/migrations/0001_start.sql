@@ -75,9 +75,10 @@ CREATE TABLE authorizations (
     outcome TEXT NOT NULL DEFAULT '',
     message TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL DEFAULT 0,
     expires_at BIGINT NOT NULL
 );
-CREATE INDEX authorizations_by_session ON authorizations (session_hash, created_at);
+CREATE INDEX authorizations_by_session ON authorizations (session_hash, ended_at);
 CREATE INDEX authorizations_by_expiry ON authorizations (expires_at);
 
 -- One choice made in a picker. The row stands before the first byte moves; whoever holds the

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HttpDate};
 
 use crate::files::StoredFile;
+use crate::http::Problem;
 
 /// How a version of a file is told from another.
 pub(super) struct Version {
@@ -56,6 +58,14 @@ impl Version {
         }
     }
 
+    /// Refuses a change that was meant for another version.
+    pub fn demand(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.check(headers) {
+            Outcome::Failed => Err(other_version()),
+            Outcome::Proceed | Outcome::NotModified => Ok(()),
+        }
+    }
+
     /// Whether a range may be taken: `If-Range` names this very version, or is not there.
     pub fn fits_range(&self, headers: &HeaderMap) -> bool {
         match text(headers, &header::IF_RANGE) {
@@ -74,6 +84,13 @@ impl Version {
             tag == "*" || strong == self.etag
         })
     }
+}
+
+/// The refusal of a request that is about another version.
+pub(super) fn other_version() -> Problem {
+    let message = "the file is not of the version that was asked for";
+    let status = StatusCode::PRECONDITION_FAILED;
+    Problem::new(status, "other-version", message)
 }
 
 /// All values of a header, as one list.

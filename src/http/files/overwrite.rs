@@ -12,6 +12,7 @@ use futures_util::future::{Either, select};
 use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, pin_mut, stream};
 use serde_json::json;
 
+use super::conditions::Version;
 use super::permit::{Permit, permit};
 use super::remove::collect_soon;
 use super::{Asked, incoming, not_implemented, safety};
@@ -28,7 +29,7 @@ use crate::storage::{Put, Storage, StorageError, StorageKey};
 /// How long storing a body may take until its object counts as left behind.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often an overwrite is tried again that came second.
-const MOST_TRIES: usize = 20;
+const MOST_TRIES: usize = 100;
 /// Bytes of a form's other fields at most.
 const OTHER_FIELDS: usize = 64 * 1024;
 /// Characters of a name at most.
@@ -48,6 +49,8 @@ pub(super) async fn overwrite(
     if asked.is_on("base64decode") {
         return Err(not_implemented("decoding base64").into());
     }
+    let only_this_version = request.headers().contains_key(header::IF_MATCH);
+    Version::of(&permit.file).demand(request.headers())?;
     let limit = limit(edge, &permit);
     check_length(request, limit)?;
     let content_type = request.headers().get(header::CONTENT_TYPE);
@@ -59,10 +62,12 @@ pub(super) async fn overwrite(
         let name = field.content_disposition().and_then(|d| d.get_filename());
         let name = name.map(str::to_owned);
         let mimetype = field.content_type().map(ToString::to_string);
-        let how = how(asked, &permit, name, mimetype.as_deref(), limit)?;
+        let mut how = how(asked, &permit, name, mimetype.as_deref(), limit)?;
+        how.only_this_version = only_this_version;
         take(edge, permit, how, field).await?
     } else {
-        let how = how(asked, &permit, None, Some(content_type), limit)?;
+        let mut how = how(asked, &permit, None, Some(content_type), limit)?;
+        how.only_this_version = only_this_version;
         let body = not_a_url(body, content_type).await?;
         take(edge, permit, how, body).await?
     };
@@ -233,11 +238,11 @@ where
                 .await
         };
         let outcome = stored.await;
-        match &outcome {
-            Ok(_) => collect_soon(overwriting.garbage.clone()),
+        if outcome.is_err() {
             // What cannot be given back now is removed when its time is over.
-            Err(_) => drop(overwriting.garbage.release(reservation).await),
+            drop(overwriting.garbage.release(reservation).await);
         }
+        collect_soon(overwriting.garbage.clone());
         outcome
     });
     let feed = feeder.feed(body);

@@ -14,7 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
-use super::conditions::{Outcome, Version};
+use super::conditions::{Outcome, Version, other_version};
 use super::permit::{Permit, permit};
 use super::range::{self, Wanted};
 use super::{Asked, naming, safety};
@@ -65,11 +65,7 @@ async fn answer(
             describe_version(&mut response, asked, permit, &version);
             return Ok(Some(response.finish()));
         }
-        Outcome::Failed => {
-            let message = "the file is not of the version that was asked for";
-            let status = StatusCode::PRECONDITION_FAILED;
-            return Err(Problem::new(status, "other-version", message));
-        }
+        Outcome::Failed => return Err(other_version()),
     }
     let ranged = *request.method() == Method::GET && version.fits_range(request.headers());
     let header = request.headers().get(header::RANGE).filter(|_| ranged);

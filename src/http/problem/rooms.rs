@@ -11,7 +11,9 @@ use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
 use crate::files::{ContentError, FileError, InspectError};
 use crate::picking::PickError;
+use crate::picking::browse::BrowseError;
 use crate::storage::StorageError;
+use crate::webhooks::WebhookError;
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
@@ -160,6 +162,18 @@ impl From<DropboxError> for Problem {
     }
 }
 
+impl From<BrowseError> for Problem {
+    fn from(error: BrowseError) -> Self {
+        let message = error.to_string();
+        match error {
+            BrowseError::BadCursor => Self::new(StatusCode::BAD_REQUEST, "cursor-invalid", message),
+            BrowseError::BadLink => Self::new(StatusCode::NOT_FOUND, "link-expired", message),
+            BrowseError::Connection(error) => error.into(),
+            BrowseError::Dropbox(error) => error.into(),
+        }
+    }
+}
+
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         use StorageError as E;
@@ -257,6 +271,34 @@ impl From<InspectError> for Problem {
         match error {
             InspectError::File(error) => error.into(),
             InspectError::Content(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        let message = error.to_string();
+        match error {
+            WebhookError::NotFound => Self::not_found(message),
+            WebhookError::Invalid(_) => Self::bad_request(message),
+            WebhookError::EndpointOff => Self::new(StatusCode::CONFLICT, "endpoint-off", message),
+            WebhookError::RotationOpen => Self::new(StatusCode::CONFLICT, "rotation-open", message),
+            WebhookError::NoRotation => Self::new(StatusCode::CONFLICT, "no-rotation", message),
+            WebhookError::Queue(error) => {
+                log::warn!("the queue is away: {error}");
+                let message = "the server's queue does not answer; try again";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "queue-unavailable",
+                    message,
+                )
+                .retry_after(Duration::from_secs(2))
+            }
+            WebhookError::Seal(error) => {
+                log::error!("{error}");
+                Self::internal()
+            }
+            WebhookError::Database(error) => error.into(),
         }
     }
 }

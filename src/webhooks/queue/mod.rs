@@ -4,7 +4,7 @@
 //! owed, and everything in a queue can be rebuilt from them. It holds ids only, and only what is
 //! due within the [`HORIZON`]; what comes later waits in SQL until the reconciler brings it.
 //!
-//! Promises of every implementation (`tests/webhooks_queue.rs` tries them on both):
+//! Promises of every implementation (`tests/webhooks/queue.rs` tries them on both):
 //! - what is taken is *leased*: it is either acknowledged or, when its time is over, returned;
 //! - the lease's token fences: who comes after the time was over changes nothing;
 //! - no endpoint has more than the cap in flight, and that is checked before the claim;

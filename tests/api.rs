@@ -1,0 +1,14 @@
+//! The service as a whole, over plain HTTP: real processes, a simulated Dropbox, nothing inside
+//! is touched.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failing test should stop"
+)]
+
+#[path = "support/processes.rs"]
+mod processes;
+
+#[path = "api/picking.rs"]
+mod picking;

@@ -1,0 +1,68 @@
+//! Picking: what is chosen arrives, whole and once.
+
+use serde_json::json;
+
+use crate::processes::{Dropbox, Service};
+
+#[tokio::test]
+async fn a_picked_file_reads_back_identical() {
+    let dir = tempfile::tempdir().unwrap();
+    let dropbox = Dropbox::start(dir.path());
+    let bytes: Vec<u8> = (0..9_000_001_u32).map(|n| (n % 251) as u8).collect();
+    dropbox.add("Photos/harbor.jpg", &bytes);
+    dropbox.add("empty.txt", b"");
+    let service = Service::start(dir.path(), &dropbox.url, &[]);
+    let person = service.application().person().await;
+
+    let listed = person.list("/Photos/", None).await;
+    let item = &listed["dropbox"]["contents"][0];
+    assert_eq!(item["name"], "harbor.jpg", "{listed}");
+    assert_eq!(item["bytes"], bytes.len());
+
+    let (status, picked) = person.pick(item["path"].as_str().unwrap()).await;
+    assert_eq!(status, 200, "{picked}\n{}", service.running.read_log());
+    let file = &picked["dropbox"];
+    assert_eq!(file["filename"], "harbor.jpg");
+    assert_eq!(file["mimetype"], "image/jpeg");
+    assert_eq!(file["size"], bytes.len());
+    assert_eq!(file["client"], "Dropbox");
+    assert_eq!(file["status"], "Stored");
+    assert_eq!(person.read(file["url"].as_str().unwrap()).await, bytes);
+
+    let (status, picked) = person.pick("/empty.txt").await;
+    assert_eq!(status, 200, "{picked}");
+    assert!(
+        person
+            .read(picked["dropbox"]["url"].as_str().unwrap())
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn the_same_pick_sent_twice_is_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let dropbox = Dropbox::start(dir.path());
+    dropbox.add("a.txt", b"a");
+    let service = Service::start(dir.path(), &dropbox.url, &[]);
+    let person = service.application().person().await;
+    let wanted = json!({ "path": "/a.txt", "picker_session_id": "s1" });
+    let both = tokio::join!(
+        person.pick_with(wanted.clone()),
+        person.pick_with(wanted.clone())
+    );
+    let third = person.pick_with(wanted).await;
+    let handles = [both.0, both.1, third].map(|(status, body)| {
+        assert_eq!(status, 200, "{body}");
+        body["dropbox"]["handle"].clone()
+    });
+    assert!(
+        handles.iter().all(|handle| *handle == handles[0]),
+        "{handles:?}"
+    );
+    let other = json!({ "path": "/a.txt", "picker_session_id": "s2" });
+    assert_ne!(
+        person.pick_with(other).await.1["dropbox"]["handle"],
+        handles[0]
+    );
+}

@@ -1,0 +1,154 @@
+//! Downloads, links, exports.
+
+use serde_json::{Value, json};
+
+use crate::spawn::{read, world};
+
+#[tokio::test]
+async fn a_range_is_a_part_of_the_file_and_names_its_version() {
+    let bytes: Vec<u8> = (0..2_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let world = world(&[("a.bin", &bytes)]).await;
+    let whole = world.download("/a.bin").send().await.unwrap();
+    assert_eq!(whole.status(), 200);
+    let result: Value =
+        serde_json::from_str(whole.headers()["dropbox-api-result"].to_str().unwrap()).unwrap();
+    let rev = result["rev"].as_str().unwrap().to_owned();
+    assert!(whole.headers()["etag"].to_str().unwrap().contains(&rev));
+    assert!(whole.bytes().await.unwrap() == bytes);
+    let part = world
+        .download(&format!("rev:{rev}"))
+        .header("Range", "bytes=600000-1199999");
+    let part = part.send().await.unwrap();
+    assert_eq!(part.status(), 206);
+    assert_eq!(
+        part.headers()["content-range"],
+        "bytes 600000-1199999/2000000"
+    );
+    assert!(part.bytes().await.unwrap() == bytes[600_000..1_200_000]);
+    let beyond = world
+        .download("/a.bin")
+        .header("Range", "bytes=2000000-")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(beyond.status(), 416);
+}
+
+#[tokio::test]
+async fn a_file_written_a_moment_ago_downloads_as_it_is_now() {
+    let world = world(&[("a.txt", b"old")]).await;
+    std::fs::write(world.path("a.txt"), "newer").unwrap();
+    std::fs::write(world.path("b.txt"), "b").unwrap();
+    let answer = world.download("/a.txt").send().await.unwrap();
+    assert!(
+        answer.headers()["dropbox-api-result"]
+            .to_str()
+            .unwrap()
+            .contains("\"size\":5")
+    );
+    assert_eq!(answer.text().await.unwrap(), "newer");
+    assert_eq!(world.download("/b.txt").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn cloud_documents_are_exported_and_never_downloaded() {
+    let world = world(&[("plan.paper", b"the plan"), ("a.txt", b"1")]).await;
+    let metadata = world
+        .ok("files/get_metadata", json!({ "path": "/plan.paper" }))
+        .await;
+    assert_eq!(metadata["is_downloadable"], false);
+    let (status, body) = read(world.download("/plan.paper").send().await.unwrap()).await;
+    assert_eq!(
+        (status, &body["error"][".tag"]),
+        (409, &json!("unsupported_file"))
+    );
+    let (status, body) = world
+        .rpc("files/get_temporary_link", json!({ "path": "/plan.paper" }))
+        .await;
+    assert_eq!(
+        (status, &body["error"][".tag"]),
+        (409, &json!("unsupported_file"))
+    );
+    let export = |path: &str| {
+        let call = world
+            .http
+            .post(format!("{}/2/files/export", world.url))
+            .bearer_auth(&world.token);
+        call.header("Dropbox-API-Arg", json!({ "path": path }).to_string())
+            .send()
+    };
+    let exported = export("/plan.paper").await.unwrap();
+    let result: Value =
+        serde_json::from_str(exported.headers()["dropbox-api-result"].to_str().unwrap()).unwrap();
+    let bytes = exported.bytes().await.unwrap();
+    assert_eq!(result["export_metadata"]["size"], bytes.len());
+    assert_ne!(result["file_metadata"]["size"], bytes.len());
+    let (status, body) = read(export("/a.txt").await.unwrap()).await;
+    assert_eq!(
+        (status, &body["error"][".tag"]),
+        (409, &json!("non_exportable"))
+    );
+}
+
+#[tokio::test]
+async fn a_temporary_link_needs_no_token() {
+    let world = world(&[("a.txt", b"content")]).await;
+    let link = world
+        .ok("files/get_temporary_link", json!({ "path": "/a.txt" }))
+        .await;
+    let answer = world
+        .http
+        .get(link["link"].as_str().unwrap())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.text().await.unwrap(), "content");
+    let other = format!("{}/cd/0/get/nothing/file", world.url);
+    assert_eq!(world.http.get(other).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn thumbnails_say_what_they_cannot_do() {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(400, 100)
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    let world = world(&[
+        ("a.png", png.get_ref()),
+        ("b.txt", b"x"),
+        ("c.png", b"not a picture"),
+    ])
+    .await;
+    let arg = |path: &str| json!({ "path": path, "size": "w64h64", "format": "png" });
+    let entries =
+        json!({ "entries": [arg("/a.png"), arg("/b.txt"), arg("/c.png"), arg("/nowhere.png")] });
+    let batch = world.ok("files/get_thumbnail_batch", entries).await;
+    let tags: Vec<_> = batch["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            entry["failure"][".tag"]
+                .as_str()
+                .or(entry[".tag"].as_str())
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(
+        tags,
+        [
+            "success",
+            "unsupported_extension",
+            "conversion_error",
+            "path"
+        ]
+    );
+    let many: Vec<_> = (0..26).map(|_| arg("/a.png")).collect();
+    let (status, body) = world
+        .rpc("files/get_thumbnail_batch", json!({ "entries": many }))
+        .await;
+    assert_eq!(
+        (status, &body["error"][".tag"]),
+        (409, &json!("too_many_files"))
+    );
+}

@@ -1,0 +1,358 @@
+//! A server on a port of its own with a catalog and a storage in a temporary folder, into which a
+//! test puts files directly.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use bytesize::ByteSize;
+use futures_util::FutureExt;
+use longshore::access::{
+    Application, Applications, Change, ManagementTokens, MasterKey, NewApplication, sign_policy,
+};
+use longshore::clock::{Clock, ClockHand};
+use longshore::database::{Database, DatabaseError, Tx};
+use longshore::events::{Event, Events, Listener};
+use longshore::files::{
+    Catalog, Contents, Garbage, Handle, Inspector, Kind, Links, Settings as FileSettings,
+    StoredFile,
+};
+use longshore::http::{Edge, Server, Settings};
+use longshore::storage::{Put, Storage, StorageKey};
+use longshore::{database, dropbox, storage};
+use reqwest::{Method, RequestBuilder, Response};
+
+/// A running service and what a test needs to prepare and inspect it.
+pub struct Service {
+    pub origin: String,
+    pub client: reqwest::Client,
+    pub application: Arc<Application>,
+    pub secret: String,
+    pub applications: Applications,
+    pub database: Database,
+    pub storage: Storage,
+    pub garbage: Garbage,
+    pub catalog: Catalog,
+    pub clock: Clock,
+    pub hand: ClockHand,
+    pub heard: Arc<Heard>,
+    pub folder: tempfile::TempDir,
+    server: Option<Server>,
+}
+
+/// How a service differs from the usual one.
+pub struct Options {
+    pub max_file_size: u64,
+    pub cname: &'static str,
+    pub dropbox_url: String,
+    pub storage_url: &'static str,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_file_size: 8 * 1024 * 1024,
+            cname: "",
+            dropbox_url: "http://127.0.0.1:1".to_owned(),
+            storage_url: "",
+        }
+    }
+}
+
+/// Remembers which events were recorded, and can be told to fail.
+#[derive(Default)]
+pub struct Heard {
+    pub committed: std::sync::Mutex<Vec<Event>>,
+    pub refuse: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Listener for Heard {
+    async fn recorded(&self, _: &mut Tx, _: &Event) -> Result<(), DatabaseError> {
+        if self.refuse.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(DatabaseError::Unavailable("asked to fail".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn committed(&self, events: &[Event]) {
+        self.committed.lock().unwrap().extend_from_slice(events);
+    }
+}
+
+impl Service {
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub async fn start_with(options: Options) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, hand) = Clock::by_hand();
+        let database = open_database(folder.path()).await;
+        let storage = open_storage(&options, folder.path()).await;
+        let key = MasterKey::parse(&MasterKey::generate()).unwrap();
+        let applications = Applications::new(database.clone(), key, clock.clone());
+        let new = NewApplication {
+            name: "Tests".to_owned(),
+            ..NewApplication::default()
+        };
+        let (application, secret) = applications.create(new).await.unwrap();
+        let catalog = Catalog::new(database.clone());
+        let contents = contents(&storage, &options.dropbox_url);
+        let garbage = Garbage::new(database.clone(), storage.clone(), clock.clone());
+        let heard = Arc::new(Heard::default());
+        let links = Links::new("http://files.test", None);
+        let edge = Edge {
+            outbound: tokio::runtime::Handle::current(),
+            clock: clock.clone(),
+            settings: settings(options.cname),
+            database: database.clone(),
+            storage: storage.clone(),
+            applications: applications.clone(),
+            tokens: ManagementTokens::new(database.clone(), clock.clone()),
+            catalog: catalog.clone(),
+            inspector: Inspector::new(catalog.clone(), contents.clone(), storage.clone()),
+            contents,
+            garbage: garbage.clone(),
+            files: FileSettings {
+                max_file_size: ByteSize(options.max_file_size),
+            },
+            links: links.clone(),
+            events: Events::new(clock.clone(), links, vec![heard.clone()]),
+        };
+        let server = longshore::http::start(actix_web::web::Data::new(edge))
+            .await
+            .unwrap();
+        Self {
+            origin: format!("http://{}", server.address),
+            client: reqwest::Client::new(),
+            application,
+            secret,
+            applications,
+            database,
+            storage,
+            garbage,
+            catalog,
+            clock,
+            hand,
+            heard,
+            folder,
+            server: Some(server),
+        }
+    }
+
+    /// Puts a stored file in, as a finished pick would.
+    pub async fn store(&self, filename: &str, mimetype: &str, bytes: &[u8]) -> StoredFile {
+        let mut file = self.described(filename, mimetype, bytes.len() as u64);
+        file.storage_key = format!("docs/{}_x", file.handle);
+        let key = StorageKey::parse(&file.storage_key).unwrap();
+        let put = Put {
+            upload_id: "test",
+            max_size: u64::MAX,
+            overwrite: false,
+        };
+        let bytes = bytes::Bytes::copy_from_slice(bytes);
+        let stream = futures_util::stream::iter([Ok(bytes)]);
+        self.storage.put(&key, stream, put, ()).await.unwrap();
+        self.insert(&file).await;
+        file
+    }
+
+    /// Puts a symlink in to `rev` of a file of `size` bytes in Dropbox.
+    pub async fn link(&self, rev: &str, size: u64) -> StoredFile {
+        let connection_id = self.connect().await;
+        let file = StoredFile {
+            kind: Kind::Symlink,
+            provider: "dropbox".to_owned(),
+            container: String::new(),
+            connection_id: Some(connection_id),
+            source_path: "/Private/a.txt".to_owned(),
+            source_rev: rev.to_owned(),
+            ..self.described("a.txt", "text/plain", size)
+        };
+        self.insert(&file).await;
+        file
+    }
+
+    async fn connect(&self) -> i64 {
+        let application = self.application.id.0;
+        let sql = "INSERT INTO connections (application_id, app_key, account_id, refresh_token, \
+             access_token, access_expires_at, created_at, updated_at, last_used_at) \
+             VALUES ($1, 'k', 'a', $2, $2, 0, 0, 0, 0) RETURNING id";
+        let write = self.database.write(move |tx| {
+            async move {
+                let row: (i64,) = sqlx::query_as(sql)
+                    .bind(application)
+                    .bind(vec![1u8])
+                    .fetch_one(tx)
+                    .await?;
+                Ok::<_, DatabaseError>(row.0)
+            }
+            .boxed()
+        });
+        write.await.unwrap()
+    }
+
+    async fn insert(&self, file: &StoredFile) {
+        let file = file.clone();
+        let write = self
+            .database
+            .write(move |tx| async move { Catalog::insert(tx, &file).await }.boxed());
+        write.await.unwrap();
+    }
+
+    fn described(&self, filename: &str, mimetype: &str, size: u64) -> StoredFile {
+        let now = self.clock.now();
+        StoredFile {
+            handle: Handle::generate(),
+            application_id: self.application.id,
+            kind: Kind::Stored,
+            provider: self.storage.provider().to_owned(),
+            client: "Dropbox".to_owned(),
+            container: self.storage.container(),
+            storage_key: String::new(),
+            storage_path: String::new(),
+            access: "private".to_owned(),
+            filename: filename.to_owned(),
+            mimetype: mimetype.to_owned(),
+            size,
+            content_hash: String::new(),
+            width: None,
+            height: None,
+            exif: None,
+            upload_tags: serde_json::json!({}),
+            connection_id: None,
+            source_path: String::new(),
+            source_id: String::new(),
+            source_rev: String::new(),
+            version: 1,
+            created_at: now,
+            modified_at: now,
+        }
+    }
+
+    pub async fn secure(&self, enabled: bool) {
+        let change = Change {
+            security_enabled: Some(enabled),
+            ..Change::default()
+        };
+        self.applications
+            .update(self.application.id, change)
+            .await
+            .unwrap();
+    }
+
+    /// A policy of the application, and its signature, in the URL-safe alphabet.
+    pub fn policy(&self, json: &str) -> (String, String) {
+        let policy = URL_SAFE.encode(json);
+        let signature = sign_policy(&policy, &self.secret);
+        (policy, signature)
+    }
+
+    /// A policy that allows `calls` for an hour, as query members.
+    pub fn allowing(&self, calls: &[&str]) -> [(&'static str, String); 2] {
+        let expiry = self.clock.now().timestamp() + 3600;
+        let json = serde_json::json!({ "expiry": expiry, "call": calls }).to_string();
+        let (policy, signature) = self.policy(&json);
+        [("policy", policy), ("signature", signature)]
+    }
+
+    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.origin))
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.ask(Method::GET, path).send().await.unwrap()
+    }
+
+    pub async fn json(&self, path: &str) -> serde_json::Value {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.unwrap()
+    }
+
+    /// The actions of the events that were told of, in order.
+    pub fn actions(&self) -> Vec<String> {
+        let heard = self.heard.committed.lock().unwrap();
+        heard.iter().map(|event| event.action.clone()).collect()
+    }
+
+    /// The storage keys of all objects that lie in the folder, drafts included.
+    pub fn objects(&self) -> Vec<String> {
+        let root = self.folder.path().join("files");
+        let mut found = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let key = path.strip_prefix(&root).unwrap();
+                    found.push(key.to_string_lossy().into_owned());
+                }
+            }
+        }
+        found
+    }
+
+    pub async fn stop(mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
+}
+
+async fn open_database(folder: &std::path::Path) -> Database {
+    let settings = database::Settings {
+        url: String::new(),
+        max_connections: 4,
+        acquire_timeout: Duration::from_secs(5),
+    };
+    Database::open(&settings, folder).await.unwrap()
+}
+
+async fn open_storage(options: &Options, folder: &std::path::Path) -> Storage {
+    let settings = storage::Settings {
+        url: options.storage_url.to_owned(),
+        ..storage::Settings::default()
+    };
+    Storage::open(&settings, folder).await.unwrap()
+}
+
+fn contents(storage: &Storage, dropbox_url: &str) -> Contents {
+    let account = dropbox::Account::with_token(dropbox::Secret::from("token"));
+    let account_of = Arc::new(move |_| account.clone());
+    Contents::new(storage.clone(), dropbox_at(dropbox_url), account_of)
+}
+
+fn dropbox_at(url: &str) -> dropbox::Dropbox {
+    let base: dropbox::BaseUrl = url.parse().unwrap();
+    let settings = dropbox::Settings {
+        api_url: base.clone(),
+        content_url: base.clone(),
+        notify_url: base.clone(),
+        www_url: base,
+        total_deadline: Duration::from_secs(2),
+        first_retry_wait: Duration::from_millis(5),
+        ..dropbox::Settings::default()
+    };
+    dropbox::Dropbox::new(&settings).unwrap()
+}
+
+fn settings(cname: &str) -> Settings {
+    Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        public_url: "http://files.test".to_owned(),
+        cname: cname.to_owned(),
+        workers: 1,
+        max_body: ByteSize::mib(1),
+        request_timeout: Duration::from_secs(5),
+        keep_alive: Duration::from_secs(5),
+        shutdown_timeout: Duration::from_secs(1),
+        cors_max_age: Duration::from_secs(600),
+    }
+}

@@ -1,0 +1,208 @@
+//! A small service: a database, a queue, an application, a clock moved by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use longshore::access::{ApplicationId, Applications, MasterKey, NewApplication};
+use longshore::clock::{Clock, ClockHand};
+use longshore::database::{self, Database};
+use longshore::events::{Event, Events, Happening};
+use longshore::files::Links;
+use longshore::outbound::{self, Outbound};
+use longshore::webhooks::{Delivery, Filter, Settings, Webhooks};
+
+use crate::support::redis::RedisServer;
+use crate::support::{postgres, subscriber::Subscriber};
+
+/// What a world stands on.
+#[derive(Clone, Copy, Debug)]
+pub enum Ground {
+    SqliteEmbedded,
+    SqliteRedis,
+    PostgresRedis,
+}
+
+/// Runs a test on every ground.
+macro_rules! on_every_ground {
+    ($(async fn $name:ident($world:ident: $kind:ty) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+            async fn promise($world: $kind) $body
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite_with_the_embedded_queue() {
+                promise(World::on($crate::world::Ground::SqliteEmbedded).await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite_with_redis() {
+                promise(World::on($crate::world::Ground::SqliteRedis).await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres_with_redis() {
+                promise(World::on($crate::world::Ground::PostgresRedis).await).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_every_ground;
+
+pub struct World {
+    pub webhooks: Webhooks,
+    pub events: Events,
+    pub database: Database,
+    pub application: ApplicationId,
+    pub hand: ClockHand,
+    pub clock: Clock,
+    pub subscriber: Subscriber,
+    pub redis: Option<RedisServer>,
+    settings: Settings,
+    master_key: MasterKey,
+    _dir: tempfile::TempDir,
+}
+
+pub fn settings() -> Settings {
+    toml::from_str(
+        "retry_offsets = '5m,1h,12h'\ntimeout = '2s'\nlease_margin = '1s'\n\
+         max_in_flight_per_endpoint = 4\nmax_in_flight = 64\nreconcile_interval = '30s'\n\
+         secret_overlap = '24h'\nresponse_body_limit = '4KiB'\nrequest_body_limit = '256KiB'\n\
+         redis_prefix = 'test'",
+    )
+    .unwrap()
+}
+
+pub fn outbound_to_loopback() -> Outbound {
+    let allowed_private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    Outbound::new(&outbound::Settings { allowed_private_networks }).unwrap()
+}
+
+impl World {
+    pub async fn on(ground: Ground) -> Self {
+        Self::with(ground, settings()).await
+    }
+
+    pub async fn with(ground: Ground, settings: Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = match ground {
+            Ground::PostgresRedis => tokio::task::block_in_place(postgres::database),
+            _ => String::new(),
+        };
+        let redis = match ground {
+            Ground::SqliteEmbedded => None,
+            _ => Some(tokio::task::block_in_place(RedisServer::start)),
+        };
+        let database = database::Settings {
+            url,
+            max_connections: 4,
+            acquire_timeout: Duration::from_secs(10),
+        };
+        let database = Database::open(&database, dir.path()).await.unwrap();
+        let (clock, hand) = Clock::by_hand();
+        let master_key = MasterKey::parse(&MasterKey::generate()).unwrap();
+        let applications = Applications::new(database.clone(), master_key.clone(), clock.clone());
+        let new = NewApplication {
+            name: "App".to_owned(),
+            ..NewApplication::default()
+        };
+        let (application, _) = applications.create(new).await.unwrap();
+        let webhooks = Webhooks::new(
+            settings.clone(),
+            redis.as_ref().map(RedisServer::url).as_deref(),
+            database.clone(),
+            master_key.clone(),
+            clock.clone(),
+            outbound_to_loopback(),
+        )
+        .await
+        .unwrap();
+        Self {
+            events: events(&clock, &webhooks),
+            webhooks,
+            application: application.id,
+            database,
+            hand,
+            clock,
+            subscriber: Subscriber::start().await,
+            redis,
+            settings,
+            master_key,
+            _dir: dir,
+        }
+    }
+
+    /// A new process over the same database and Redis: nothing else is carried over.
+    pub async fn restart(&mut self) {
+        self.webhooks = Webhooks::new(
+            self.settings.clone(),
+            self.redis.as_ref().map(RedisServer::url).as_deref(),
+            self.database.clone(),
+            self.master_key.clone(),
+            self.clock.clone(),
+            outbound_to_loopback(),
+        )
+        .await
+        .unwrap();
+        self.events = events(&self.clock, &self.webhooks);
+    }
+
+    /// An endpoint for dialogs at this path; answers its number and secret.
+    pub async fn endpoint(&self, path: &str) -> (i64, String) {
+        let url = self.subscriber.url(path);
+        let made = self.webhooks.create_endpoint(self.application, &url, "fp.dialog", "").await;
+        let made = made.unwrap().remove(0);
+        (made.id, made.secret)
+    }
+
+    /// Records and commits so many events.
+    pub async fn happen(&self, count: usize) -> Vec<Event> {
+        let mut all = Vec::new();
+        for n in 0..count {
+            let (events, application) = (self.events.clone(), self.application);
+            let event = self
+                .database
+                .write(move |tx| {
+                    async move {
+                        let what = Happening::Dialog(application, serde_json::json!({ "n": n }));
+                        events.record(tx, &what).await
+                    }
+                    .boxed()
+                })
+                .await
+                .unwrap();
+            self.events.committed(std::slice::from_ref(&event));
+            all.push(event);
+        }
+        all
+    }
+
+    pub async fn deliver(&self) {
+        self.webhooks.deliver_all().await.unwrap();
+    }
+
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        let filter = Filter {
+            limit: 250,
+            ..Filter::default()
+        };
+        self.webhooks.deliveries(self.application, filter).await.unwrap()
+    }
+
+    pub async fn only_delivery(&self) -> Delivery {
+        let mut all = self.deliveries().await;
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    /// Waits until nothing is due, with a worker running.
+    pub async fn settled(&self) {
+        let began = std::time::Instant::now();
+        while self.webhooks.overdue().await.unwrap() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", self.deliveries().await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+fn events(clock: &Clock, webhooks: &Webhooks) -> Events {
+    let listeners: Vec<Arc<dyn longshore::events::Listener>> = vec![webhooks.listener()];
+    Events::new(clock.clone(), Links::new("http://localhost:8080", None), listeners)
+}

@@ -1,0 +1,1 @@
+history.replaceState(null,"",location.pathname);setTimeout(function(){window.close()},700);
