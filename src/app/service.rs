@@ -107,11 +107,25 @@ impl Service {
     /// # Errors
     /// When a part cannot be used; nothing is left running then.
     pub async fn start(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
+        Self::start_with(settings, clock, None).await
+    }
+
+    /// The same, with the demo's pages.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub async fn start_with(
+        settings: &Settings,
+        clock: Clock,
+        demo: Option<Arc<http::Demo>>,
+    ) -> anyhow::Result<Self> {
         let data_dir = data_dir(settings)?;
         let lock = lock(settings, &data_dir)?;
         let tools = Tools::open(settings, clock).await?;
         let webhooks = webhooks(settings, &tools).await?;
-        let edge = web::Data::new(build(settings, &data_dir, &tools, webhooks.clone()).await?);
+        let mut edge = build(settings, &data_dir, &tools, webhooks.clone()).await?;
+        edge.demo = demo;
+        let edge = web::Data::new(edge);
         let server = http::start(edge.clone())
             .await
             .with_context(|| format!("cannot listen on {}", settings.http.listen))?;
@@ -152,6 +166,9 @@ impl Service {
     pub async fn stop(self) {
         // A load balancer that asks sees this first and sends nobody here any more.
         self.edge.ready.store(false, Ordering::SeqCst);
+        if let Some(demo) = &self.edge.demo {
+            demo.close();
+        }
         self.server.stop().await;
         self.edge.picking.settle(self.shutdown_timeout).await;
         self.edge.picking.stop().await;
@@ -224,6 +241,7 @@ async fn build(
         browser,
         picking,
         webhooks,
+        demo: None,
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The protocol uses no cookies, so its routes may be called from every origin, as Filestack's
 //! are; an application that names its allowed origins has them checked where the API key is
-//! known (`caller`). The management API is not for pages of strangers and gets no such headers.
+//! known (`caller`). The management API and our own pages are not for pages of strangers and get
+//! no such headers.
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -22,7 +23,7 @@ pub(super) async fn allow<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let ours = ["/api/v1/", "/portal"]
+    let ours = ["/api/v1/", "/portal", "/demo"]
         .iter()
         .any(|own| request.path().starts_with(own));
     let crossing = request.headers().contains_key(header::ORIGIN);

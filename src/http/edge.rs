@@ -1,8 +1,10 @@
 //! What handlers reach: the rooms, and the runtime on which these do their work.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::demo::Demo;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::request_id;
@@ -61,6 +63,8 @@ pub struct Edge {
     pub picking: Picking,
     /// Endpoints and deliveries.
     pub webhooks: Webhooks,
+    /// The demo, when the server runs as one.
+    pub demo: Option<Arc<Demo>>,
 }
 
 impl Edge {

@@ -13,6 +13,7 @@ mod cloud_request;
 mod connect;
 mod connect_page;
 mod cors;
+mod demo;
 mod dialogs;
 mod edge;
 mod files;
@@ -29,6 +30,7 @@ mod thumbnails;
 
 use actix_web::web::{self, ServiceConfig};
 
+pub use demo::Demo;
 pub use edge::Edge;
 pub use metrics::{Metrics, serve as serve_metrics};
 pub use problem::{Problem, Refusal};
@@ -62,6 +64,8 @@ fn routes(config: &mut ServiceConfig) {
         .route("/store", web::post().to(picks::store))
         .route("/link/", web::post().to(picks::link))
         .route("/link", web::post().to(picks::link))
+        // The demo's page and its sample subscriber.
+        .configure(demo::routes)
         // Whoever watches over the process.
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
