@@ -10,4 +10,4 @@ mod master_key;
 mod service;
 
 pub use commands::{Cli, run};
-pub use service::{Service, Tools, webhooks};
+pub use service::{Service, Tools, build, webhooks};

@@ -181,8 +181,11 @@ impl Service {
     }
 }
 
-/// The rooms behind the edge.
-async fn build(
+/// The rooms behind the edge, made but not started.
+///
+/// # Errors
+/// When the storage cannot be opened or TLS not be set up.
+pub async fn build(
     settings: &Settings,
     data_dir: &Path,
     tools: &Tools,

@@ -8,19 +8,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytesize::ByteSize;
 use futures_util::FutureExt;
-use longshore::access::{
-    Application, Applications, Change, ManagementTokens, MasterKey, NewApplication, sign_policy,
-};
+use longshore::access::{Application, Applications, Change, NewApplication, sign_policy};
+use longshore::app::Tools;
 use longshore::clock::{Clock, ClockHand};
+use longshore::config::Settings;
 use longshore::database::{Database, DatabaseError, Tx};
+use longshore::dropbox;
 use longshore::events::{Event, Events, Listener};
 use longshore::files::{
-    Catalog, Contents, Garbage, Handle, Inspector, Kind, Links, Settings as FileSettings,
-    StoredFile,
+    AccountOf, Catalog, Contents, Garbage, Handle, Inspector, Kind, StoredFile,
 };
-use longshore::http::{Edge, Server, Settings};
+use longshore::http::Server;
 use longshore::storage::{Put, Storage, StorageKey};
-use longshore::{database, dropbox, storage};
 use reqwest::{Method, RequestBuilder, Response};
 
 /// A running service and what a test needs to prepare and inspect it.
@@ -90,38 +89,24 @@ impl Service {
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().unwrap();
         let (clock, hand) = Clock::by_hand();
-        let database = open_database(folder.path()).await;
-        let storage = open_storage(&options, folder.path()).await;
-        let key = MasterKey::parse(&MasterKey::generate()).unwrap();
-        let applications = Applications::new(database.clone(), key, clock.clone());
+        let settings = settings(&options, folder.path());
+        let tools = Tools::open(&settings, clock.clone()).await.unwrap();
+        let webhooks = longshore::app::webhooks(&settings, &tools).await.unwrap();
+        let edge = longshore::app::build(&settings, folder.path(), &tools, webhooks);
+        let mut edge = edge.await.unwrap();
+        let (applications, database) = (tools.applications.clone(), tools.database.clone());
         let new = NewApplication {
             name: "Tests".to_owned(),
             ..NewApplication::default()
         };
         let (application, secret) = applications.create(new).await.unwrap();
-        let catalog = Catalog::new(database.clone());
-        let contents = contents(&storage, &options.dropbox_url);
-        let garbage = Garbage::new(database.clone(), storage.clone(), clock.clone());
+        let (catalog, storage) = (edge.catalog.clone(), edge.storage.clone());
+        let garbage = edge.garbage.clone();
         let heard = Arc::new(Heard::default());
-        let links = Links::new("http://files.test", None);
-        let edge = Edge {
-            outbound: tokio::runtime::Handle::current(),
-            clock: clock.clone(),
-            settings: settings(options.cname),
-            database: database.clone(),
-            storage: storage.clone(),
-            applications: applications.clone(),
-            tokens: ManagementTokens::new(database.clone(), clock.clone()),
-            catalog: catalog.clone(),
-            inspector: Inspector::new(catalog.clone(), contents.clone(), storage.clone()),
-            contents,
-            garbage: garbage.clone(),
-            files: FileSettings {
-                max_file_size: ByteSize(options.max_file_size),
-            },
-            links: links.clone(),
-            events: Events::new(clock.clone(), links, vec![heard.clone()]),
-        };
+        // In place of a person's consent and of subscribers.
+        edge.contents = contents(&storage, &options.dropbox_url);
+        edge.inspector = Inspector::new(catalog.clone(), edge.contents.clone(), storage.clone());
+        edge.events = Events::new(clock.clone(), edge.links.clone(), vec![heard.clone()]);
         let server = longshore::http::start(actix_web::web::Data::new(edge))
             .await
             .unwrap();
@@ -306,26 +291,24 @@ impl Service {
     }
 }
 
-async fn open_database(folder: &std::path::Path) -> Database {
-    let settings = database::Settings {
-        url: String::new(),
-        max_connections: 4,
-        acquire_timeout: Duration::from_secs(5),
-    };
-    Database::open(&settings, folder).await.unwrap()
-}
-
-async fn open_storage(options: &Options, folder: &std::path::Path) -> Storage {
-    let settings = storage::Settings {
-        url: options.storage_url.to_owned(),
-        ..storage::Settings::default()
-    };
-    Storage::open(&settings, folder).await.unwrap()
+fn settings(options: &Options, folder: &std::path::Path) -> Settings {
+    let mut settings = Settings::defaults().unwrap();
+    settings.server.data_dir = folder.to_owned();
+    settings.http.listen = "127.0.0.1:0".parse().unwrap();
+    settings.http.public_url = "http://files.test".to_owned();
+    settings.http.cname = options.cname.to_owned();
+    settings.http.workers = 1;
+    settings.storage.url = options.storage_url.to_owned();
+    settings.files.max_file_size = ByteSize(options.max_file_size);
+    settings
 }
 
 fn contents(storage: &Storage, dropbox_url: &str) -> Contents {
     let account = dropbox::Account::with_token(dropbox::Secret::from("token"));
-    let account_of = Arc::new(move |_| account.clone());
+    let account_of: AccountOf = Arc::new(move |_| {
+        let account = account.clone();
+        Box::pin(async move { Some(account) })
+    });
     Contents::new(storage.clone(), dropbox_at(dropbox_url), account_of)
 }
 
@@ -341,18 +324,4 @@ fn dropbox_at(url: &str) -> dropbox::Dropbox {
         ..dropbox::Settings::default()
     };
     dropbox::Dropbox::new(&settings).unwrap()
-}
-
-fn settings(cname: &str) -> Settings {
-    Settings {
-        listen: ([127, 0, 0, 1], 0).into(),
-        public_url: "http://files.test".to_owned(),
-        cname: cname.to_owned(),
-        workers: 1,
-        max_body: ByteSize::mib(1),
-        request_timeout: Duration::from_secs(5),
-        keep_alive: Duration::from_secs(5),
-        shutdown_timeout: Duration::from_secs(1),
-        cors_max_age: Duration::from_secs(600),
-    }
 }

@@ -179,7 +179,6 @@ impl From<StorageError> for Problem {
         use StorageError as E;
         let message = error.to_string();
         match error {
-            E::NotFound => Self::not_found(message),
             E::Exists => Self::new(StatusCode::CONFLICT, "path-taken", message),
             E::BadKey { .. } => Self::bad_request(message),
             E::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file-size", message),
@@ -187,7 +186,7 @@ impl From<StorageError> for Problem {
                 log::error!("{message}");
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", message)
             }
-            E::Unavailable { .. } | E::Incomplete { .. } | E::Denied { .. } => {
+            E::Unavailable { .. } => {
                 // What the store said is the operator's business and may name places inside.
                 log::error!("{message}");
                 let message = "the storage does not work at the moment; try again";
@@ -197,6 +196,11 @@ impl From<StorageError> for Problem {
                     message,
                 )
                 .retry_after(Duration::from_secs(5))
+            }
+            // The catalog promised these bytes: that they are not there is a fault of ours.
+            E::NotFound | E::Denied { .. } | E::Incomplete { .. } => {
+                log::error!("{message}");
+                Self::internal()
             }
         }
     }
