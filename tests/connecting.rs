@@ -10,7 +10,9 @@ mod scene;
 
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use longshore::access::{NewApplication, OwnDropboxApp};
+use longshore::database::DatabaseError;
 use longshore::sandbox::{FaultKind, FaultRule};
 use serde_json::json;
 
@@ -542,6 +544,50 @@ async fn every_generation_of_clients_can_prefetch() {
         .post("/prefetch", json!({ "apikey": "Aunknown" }))
         .await;
     assert_eq!((status, &answer["code"]), (401, &json!("unknown-apikey")));
+    scene.stop().await;
+}
+
+/// How many events of this kind were recorded.
+async fn recorded(scene: &Scene, action: &'static str) -> i64 {
+    let tools = scene.tools().await;
+    let mut connection = tools.database.read().await.unwrap();
+    let row = sqlx::query_as("SELECT COUNT(*), MAX(text) FROM events WHERE action = $1")
+        .bind(action)
+        .fetch_one(&mut *connection)
+        .await;
+    let (count, text): (i64, Option<String>) = row.unwrap();
+    assert!(text.is_none_or(|text| text.contains("image/*") && !text.contains("secret")));
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picker_that_opens_is_told_only_where_somebody_asks() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let opens = json!({
+        "events": ["picker"],
+        "picker_config": { "accept": ["image/*", ".pdf"], "maxSize": "x", "lang": ["secret"] },
+    });
+    scene.post("/prefetch", opens.clone()).await;
+    assert_eq!(recorded(&scene, "fp.dialog").await, 0);
+    let endpoint = "INSERT INTO endpoints (application_id, url, event, secret, created_at, \
+         updated_at) VALUES (1, 'https://hooks.example.test/', 'fp.dialog', x'00', 0, 0)";
+    let tools = scene.tools().await;
+    let made: Result<(), DatabaseError> = tools
+        .database
+        .write(move |tx| {
+            async move {
+                sqlx::query(endpoint).execute(tx).await?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await;
+    made.unwrap();
+    let (status, _) = scene.post("/prefetch", opens).await;
+    assert_eq!(status, 200);
+    scene.post("/prefetch", json!({ "events": [] })).await;
+    assert_eq!(recorded(&scene, "fp.dialog").await, 1);
     scene.stop().await;
 }
 

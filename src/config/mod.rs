@@ -76,7 +76,7 @@ impl std::fmt::Debug for Server {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redis {
-    /// `redis://…` or `rediss://…`; empty: the embedded queue.
+    /// `redis://…`; empty: the embedded queue.
     pub url: String,
 }
 

@@ -14,7 +14,6 @@ mod connect;
 mod connect_page;
 mod cors;
 mod demo;
-mod dialogs;
 mod edge;
 mod files;
 mod health;

@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+// Whoever posts needs these; the crate itself stays in this room.
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use address::Rules;
 pub use settings::Settings;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     accounts::modified,
-    clock::timestamp,
+    time::timestamp,
     errors::Refusal,
     export,
     paths::View,

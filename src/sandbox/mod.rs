@@ -14,7 +14,7 @@ mod accounts;
 mod argument;
 mod body;
 mod call;
-mod clock;
+mod time;
 mod consent;
 mod content;
 mod control;

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::clock;
+use super::time;
 
 /// How many calls are remembered; the counters go on.
 const REMEMBERED: usize = 2000;
@@ -48,7 +48,7 @@ impl RequestLog {
         kept.number += 1;
         let value = json!({
             "number": kept.number,
-            "at": clock::timestamp(clock::now()),
+            "at": time::timestamp(time::now()),
             "route": line.route,
             "status": line.status,
             "path": line.path,

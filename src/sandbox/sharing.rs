@@ -11,7 +11,7 @@ use super::{
     accounts::modified,
     body,
     call::{Answer, Call, Reply},
-    clock::timestamp,
+    time::timestamp,
     consent::escape,
     content, dispatch,
     errors::Refusal,

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     call::{Answer, Call},
-    clock,
+    time,
     edits::{ensure_parents, free_place},
     errors::Refusal,
     grants::random_text,
@@ -131,7 +131,7 @@ pub fn commit(call: &Call, bytes: &Path, content_hash: &str) -> Result<Arc<Entry
     })?;
     let mode = mode(call)?;
     if let Some(text) = call.optional_text("client_modified")? {
-        let time = clock::parse_timestamp(text).ok_or_else(|| {
+        let time = time::parse_timestamp(text).ok_or_else(|| {
             Refusal::BadInput(format!("request body: client_modified: time data '{text}' does not match format '%Y-%m-%dT%H:%M:%SZ'"))
         })?;
         File::options()
@@ -229,7 +229,7 @@ fn conflicted_copy(view: &View, place: &Place) -> Place {
         Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
         _ => (place.name.as_str(), String::new()),
     };
-    let day = clock::timestamp(clock::now())
+    let day = time::timestamp(time::now())
         .chars()
         .take(10)
         .collect::<String>();

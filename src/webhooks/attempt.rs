@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::DateTime;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::jobs::Job;
 use super::schedule::{self, Ended, Next, Outcome};
 use super::{Room, rows, sign};
-use crate::outbound::{Answer, OutboundError, Post};
+use crate::outbound::{Answer, HeaderMap, HeaderName, HeaderValue, OutboundError, Post};
 
 /// How much of an answer's body is read; less is kept.
 const READ: usize = 16 * 1024;

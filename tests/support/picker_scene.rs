@@ -117,6 +117,13 @@ impl Scene {
         (application.apikey.clone(), secret)
     }
 
+    /// What a program that works beside the service has.
+    pub async fn tools(&self) -> Tools {
+        Tools::open(&self.settings, self.clock.clone())
+            .await
+            .unwrap()
+    }
+
     /// The connections as another node of the same service has them, and the application.
     pub async fn node(&self) -> (Connections, Arc<Application>) {
         let tools = Tools::open(&self.settings, self.clock.clone())
