@@ -14,7 +14,7 @@ use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Due, HORIZON};
-use super::{Room, WebhookError, rows};
+use super::{Room, WebhookError, locked, rows};
 
 /// Rows read at once.
 const PAGE: i64 = 2_000;
@@ -88,6 +88,8 @@ async fn fill(room: &Arc<Room>, horizon: i64) -> Result<(), WebhookError> {
     }
     load(room, (i64::MIN, 0), horizon, usize::MAX).await?;
     room.queue.filled().await?;
+    // Until the next claim tells its name: the queue is filled, and once is enough.
+    *locked(&room.generation) = Some(Some(String::new()));
     room.bell.notify_one();
     Ok(())
 }
@@ -234,7 +236,8 @@ pub(super) async fn make_due(
         .write(move |tx| {
             async move {
                 let mut changed = 0;
-                for part in rows::parts(&ids) {
+                for part in ids.chunks(rows::MOST) {
+                    let part = rows::padded(part);
                     let list = rows::placeholders(1, part.len());
                     let at = part.len() + 1;
                     let sql = format!(

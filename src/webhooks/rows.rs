@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
-/// A statement whose list has room for some values has few forms, so that prepared statements
-/// are found again: lists are cut into parts of these lengths.
-const LENGTHS: [usize; 3] = [64, 8, 1];
+/// Rows that one statement takes at most.
+pub(super) const MOST: usize = 64;
 
-/// Cuts a list into parts of a few fixed lengths.
-pub(super) fn parts<T>(mut list: &[T]) -> Vec<&[T]> {
-    let mut parts = Vec::new();
-    for length in LENGTHS {
-        while list.len() >= length {
-            let (part, rest) = list.split_at(length);
-            parts.push(part);
-            list = rest;
-        }
+/// The lengths in which lists are sent, so that a statement has few forms and its prepared form
+/// is found again.
+const LENGTHS: [usize; 4] = [1, 4, 16, MOST];
+
+/// At most [`MOST`] values, the last repeated until the list has one of the few lengths. For
+/// statements to which saying the same twice is saying it once.
+pub(super) fn padded<T>(list: &[T]) -> Vec<&T> {
+    let length = LENGTHS.into_iter().find(|length| *length >= list.len());
+    let mut padded: Vec<&T> = list.iter().collect();
+    if let (Some(length), Some(last)) = (length, list.last()) {
+        padded.resize(length, last);
     }
-    parts
+    padded
 }
 
 /// `($1, $2), ($3, $4)`: placeholders for `rows` rows of `columns`.
@@ -52,12 +53,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_hold_everything_in_order_and_have_three_lengths() {
-        for length in 0..200 {
+    fn a_padded_list_says_nothing_new_and_has_one_of_four_lengths() {
+        assert!(padded::<usize>(&[]).is_empty());
+        for length in 1..=MOST {
             let list: Vec<usize> = (0..length).collect();
-            let parts = parts(&list);
-            assert_eq!(parts.concat(), list);
-            assert!(parts.iter().all(|part| LENGTHS.contains(&part.len())));
+            let padded = padded(&list);
+            assert!(LENGTHS.contains(&padded.len()));
+            assert!(padded.iter().take(length).copied().eq(&list));
+            assert!(
+                padded
+                    .iter()
+                    .skip(length)
+                    .all(|value| **value == length - 1)
+            );
         }
     }
 

@@ -84,15 +84,13 @@ async fn write(room: &Room, verdicts: Arc<Vec<Verdict>>) -> Result<(), WebhookEr
     room.database
         .write(move |tx| {
             async move {
-                for part in rows::parts(&verdicts) {
+                for part in verdicts.chunks(rows::MOST) {
                     let won = update(tx, part, now).await?;
                     let won: Vec<&Verdict> = part
                         .iter()
                         .filter(|verdict| won.contains(&verdict.job.lease.delivery_id))
                         .collect();
-                    for part in rows::parts(&won) {
-                        insert_attempts(tx, part).await?;
-                    }
+                    insert_attempts(tx, &won).await?;
                     note_health(tx, &won, now).await?;
                 }
                 Ok::<_, WebhookError>(())
@@ -108,6 +106,7 @@ async fn update(
     verdicts: &[Verdict],
     now: i64,
 ) -> Result<HashSet<i64>, DatabaseError> {
+    let verdicts = rows::padded(verdicts);
     let values = rows::placeholders(verdicts.len(), 9);
     let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
         "{UPDATE_HEAD}{values}{UPDATE_TAIL}"
@@ -137,10 +136,15 @@ async fn update(
 }
 
 async fn insert_attempts(tx: &mut Tx, verdicts: &[&Verdict]) -> Result<(), DatabaseError> {
+    if verdicts.is_empty() {
+        return Ok(());
+    }
+    let verdicts = rows::padded(verdicts);
     let values = rows::placeholders(verdicts.len(), 9);
+    // The conflict is with the padding only: the guard has let each attempt through once.
     let sql = format!(
         "INSERT INTO attempts (delivery_id, number, manual, started_at, duration_ms, status, \
-         error, response_headers, response_body) VALUES {values}"
+         error, response_headers, response_body) VALUES {values} ON CONFLICT DO NOTHING"
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for verdict in verdicts {

@@ -205,10 +205,10 @@ impl World {
     pub async fn settled(&self) {
         let began = std::time::Instant::now();
         while self.webhooks.overdue().await.unwrap() > 0 {
+            let open = self.webhooks.overdue().await.unwrap();
             assert!(
                 began.elapsed() < Duration::from_secs(30),
-                "{:?}",
-                self.deliveries().await
+                "{open} are not settled"
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -13,7 +13,7 @@
 //! | `{longshore}:in-flight` | hash | leases per endpoint |
 //! | `{longshore}:sequence` | string | numbers turns and tokens |
 //! | `{longshore}:generation` | string | written last by a complete filling; missing: Redis lost its memory |
-//! | `{longshore}:filling` | string | a node fills, for 30 s at most |
+//! | `{longshore}:filling` | string | a node fills; gone after 5 s |
 //!
 //! Nothing here is the record; it may be flushed at any time.
 //!
@@ -38,8 +38,9 @@ use super::{Ack, Claim, DeliveryQueue, Depth, Due, Lease, Limits, QueueError, TU
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest wait for a place in the pool.
 const POOL_WAIT: Duration = Duration::from_millis(250);
-/// How long the lock of a node that fills lasts.
-const FILLING_MS: u64 = 30_000;
+/// How long the lock of a node that fills lasts. Short: if that node dies, the others wait for
+/// nothing; if it takes longer, two fill at once, which does no harm.
+const FILLING_MS: u64 = 5_000;
 /// Deliveries added by one call of a script, which holds Redis up for all.
 const ADDED_AT_ONCE: usize = 500;
 
