@@ -47,7 +47,11 @@ impl Server {
             "PostgreSQL's programs are missing (initdb in the PATH or in /usr/lib/postgresql): \
              apt-get install postgresql",
         );
-        let dir = tempfile::Builder::new().prefix("pg").tempdir().unwrap().keep();
+        let dir = tempfile::Builder::new()
+            .prefix("pg")
+            .tempdir()
+            .unwrap()
+            .keep();
         // PostgreSQL refuses to run as root.
         let switch = match root_must_become(&dir) {
             Some(user) => format!("setpriv --reuid={user} --regid={user} --clear-groups"),
@@ -93,8 +97,13 @@ impl Server {
 
 /// The folder of the newest `initdb`.
 fn programs() -> Option<PathBuf> {
-    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let mut found: Vec<PathBuf> = installed.flatten().map(|entry| entry.path().join("bin")).collect();
+    let installed = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut found: Vec<PathBuf> = installed
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
     found.sort();
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let mut all = std::env::split_paths(&paths).chain(found.into_iter().rev());
@@ -104,8 +113,14 @@ fn programs() -> Option<PathBuf> {
 /// The user to become, who then owns the folder; none when we are nobody special.
 fn root_must_become(dir: &Path) -> Option<&'static str> {
     let owned_by = |user: &str| {
-        let done = Command::new("chown").arg(user).arg(dir).stderr(Stdio::null()).status();
+        let done = Command::new("chown")
+            .arg(user)
+            .arg(dir)
+            .stderr(Stdio::null())
+            .status();
         done.is_ok_and(|status| status.success())
     };
-    ["postgres", "nobody"].into_iter().find(|user| owned_by(user))
+    ["postgres", "nobody"]
+        .into_iter()
+        .find(|user| owned_by(user))
 }

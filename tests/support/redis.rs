@@ -41,7 +41,16 @@ impl RedisServer {
     pub fn start_again(&mut self) {
         let port = self.port.to_string();
         let child = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
             .arg("--dir")
             .arg(self.dir.path())
             .stdout(Stdio::null())
@@ -51,7 +60,10 @@ impl RedisServer {
         self.child = Some(child);
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(10), "Redis did not start");
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "Redis did not start"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -87,7 +87,11 @@ impl Subscriber {
 
     /// Tells a path how to answer from now on.
     pub fn answer(&self, path: &str, answer: Answer) {
-        self.seen.lock().unwrap().answers.insert(path.to_owned(), answer);
+        self.seen
+            .lock()
+            .unwrap()
+            .answers
+            .insert(path.to_owned(), answer);
     }
 
     /// What a path has received.
@@ -117,7 +121,11 @@ impl Subscriber {
                 return received;
             }
             let waited = began.elapsed();
-            assert!(waited < Duration::from_secs(20), "{path}: {} of {count}", received.len());
+            assert!(
+                waited < Duration::from_secs(20),
+                "{path}: {} of {count}",
+                received.len()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -134,7 +142,10 @@ impl Subscriber {
                 let now = *now;
                 let most = seen.most_in_flight.entry(path.clone()).or_default();
                 *most = now.max(*most);
-                seen.answers.get(&path).cloned().unwrap_or(Answer::Status(200))
+                seen.answers
+                    .get(&path)
+                    .cloned()
+                    .unwrap_or(Answer::Status(200))
             };
             let kept = write_answer(&mut stream, answer).await;
             *self.seen.lock().unwrap().in_flight.entry(path).or_default() -= 1;
@@ -161,7 +172,9 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Re
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let length = lines.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = lines
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length: usize = length.map_or(0, |(_, value)| value.parse().unwrap());
     while buffer.len() < end + 4 + length {
         if stream.read_buf(buffer).await.ok()? == 0 {
@@ -196,7 +209,9 @@ async fn write_answer(stream: &mut TcpStream, answer: Answer) -> std::io::Result
         }
         Answer::Hang => until_closed(stream).await,
         Answer::Trickle => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").await?;
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                .await?;
             loop {
                 stream.write_all(b"x").await?;
                 tokio::time::sleep(Duration::from_millis(20)).await;

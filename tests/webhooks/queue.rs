@@ -38,7 +38,9 @@ fn due(endpoint_id: i64, delivery_id: i64, at: i64) -> Due {
 
 fn many(endpoint_id: i64, count: i64) -> Vec<Due> {
     let first = endpoint_id * 1000;
-    (first..first + count).map(|id| due(endpoint_id, id, NOW)).collect()
+    (first..first + count)
+        .map(|id| due(endpoint_id, id, NOW))
+        .collect()
 }
 
 fn back(lease: Lease, well: Option<bool>) -> Ack {
@@ -63,7 +65,14 @@ fn per_endpoint(leases: &[Lease]) -> HashMap<i64, usize> {
 #[tokio::test]
 async fn what_is_due_is_claimed_once_and_what_is_not_waits_for_its_time() {
     on_both(LIMITS, |queue| async move {
-        queue.add(&[due(1, 10, NOW), due(1, 11, NOW + 500), due(2, 20, NOW + 900)]).await.unwrap();
+        queue
+            .add(&[
+                due(1, 10, NOW),
+                due(1, 11, NOW + 500),
+                due(2, 20, NOW + 900),
+            ])
+            .await
+            .unwrap();
         let first = queue.claim(NOW, ALL).await.unwrap();
         assert_eq!(first.leases.len(), 1);
         assert_eq!(first.leases[0].delivery_id, 10);
@@ -83,7 +92,10 @@ async fn an_endpoint_never_has_more_in_flight_than_its_cap() {
         let first = claim(&queue, NOW).await;
         assert_eq!(first.len(), 8);
         assert!(claim(&queue, NOW).await.is_empty());
-        let held = queue.ack(&[back(first[0], None), back(first[1], None)]).await.unwrap();
+        let held = queue
+            .ack(&[back(first[0], None), back(first[1], None)])
+            .await
+            .unwrap();
         assert_eq!(held, [true, true]);
         assert_eq!(claim(&queue, NOW).await.len(), 2);
     })
@@ -99,7 +111,10 @@ async fn endpoints_take_turns_however_much_one_of_them_has() {
         }
         let want = Want { most: 16, sick: 16 };
         let leases = queue.claim(NOW, want).await.unwrap().leases;
-        assert_eq!(per_endpoint(&leases), (1..=4).map(|endpoint| (endpoint, TURN)).collect());
+        assert_eq!(
+            per_endpoint(&leases),
+            (1..=4).map(|endpoint| (endpoint, TURN)).collect()
+        );
     })
     .await;
 }
@@ -136,7 +151,10 @@ async fn a_lease_that_runs_out_is_returned_and_its_late_holder_is_fenced_off() {
 async fn adding_twice_or_while_leased_makes_no_second_one() {
     on_both(LIMITS, |queue| async move {
         queue.add(&[due(1, 1, NOW + 100)]).await.unwrap();
-        queue.add(&[due(1, 1, NOW), due(1, 1, NOW + 50)]).await.unwrap();
+        queue
+            .add(&[due(1, 1, NOW), due(1, 1, NOW + 50)])
+            .await
+            .unwrap();
         let leases = claim(&queue, NOW).await;
         assert_eq!(leases.len(), 1, "the earlier time holds");
         queue.add(&[due(1, 1, NOW)]).await.unwrap();
@@ -155,7 +173,10 @@ async fn an_acknowledgment_may_say_when_it_is_due_again() {
             ..back(lease, Some(true))
         };
         queue.ack(&[again]).await.unwrap();
-        assert_eq!(queue.claim(NOW + 299, ALL).await.unwrap().next_at, Some(NOW + 300));
+        assert_eq!(
+            queue.claim(NOW + 299, ALL).await.unwrap().next_at,
+            Some(NOW + 300)
+        );
         assert_eq!(claim(&queue, NOW + 300).await.len(), 1);
     })
     .await;
@@ -193,7 +214,10 @@ async fn a_purged_endpoint_has_nothing_waiting_and_others_keep_theirs() {
         queue.purge(1).await.unwrap();
         let back: Vec<Ack> = taken.iter().map(|lease| back(*lease, None)).collect();
         queue.ack(&back).await.unwrap();
-        assert_eq!(per_endpoint(&claim(&queue, NOW).await), HashMap::from([(2, 2)]));
+        assert_eq!(
+            per_endpoint(&claim(&queue, NOW).await),
+            HashMap::from([(2, 2)])
+        );
     })
     .await;
 }
@@ -233,14 +257,17 @@ async fn every_key_bears_the_tag_and_a_waiting_delivery_is_small() {
     let queue: Queue = Arc::new(Redis::new(&server.url(), "test", LIMITS).unwrap());
     let used = || -> u64 {
         let info = server.command(&["INFO", "memory"]);
-        let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory:"));
         line.unwrap().trim().parse().unwrap()
     };
     queue.add(&many(1, 1)).await.unwrap();
     let before = used();
     for endpoint in 1..=50 {
-        let due: Vec<Due> =
-            (0..400).map(|n| due(endpoint, 10_000_000 + endpoint * 400 + n, NOW + n)).collect();
+        let due: Vec<Due> = (0..400)
+            .map(|n| due(endpoint, 10_000_000 + endpoint * 400 + n, NOW + n))
+            .collect();
         queue.add(&due).await.unwrap();
     }
     let each = (used() - before) / 20_000;
@@ -248,8 +275,14 @@ async fn every_key_bears_the_tag_and_a_waiting_delivery_is_small() {
     claim(&queue, NOW + 1000).await;
     queue.filled().await.unwrap();
     let keys = server.command(&["KEYS", "*"]);
-    let names = keys.lines().filter(|line| line.contains(':')).collect::<Vec<_>>();
-    assert!(names.len() > 50 && names.iter().all(|key| key.starts_with("{test}:")), "{names:?}");
+    let names = keys
+        .lines()
+        .filter(|line| line.contains(':'))
+        .collect::<Vec<_>>();
+    assert!(
+        names.len() > 50 && names.iter().all(|key| key.starts_with("{test}:")),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
@@ -295,12 +328,18 @@ async fn no_delivery_is_ever_held_twice_or_lost_under_random_use() {
                 }
                 2 => now += i64::try_from(dice(10)).unwrap(),
                 _ => {
-                    let Some(id) = held.keys().min().copied() else { continue };
+                    let Some(id) = held.keys().min().copied() else {
+                        continue;
+                    };
                     let lease = held.remove(&id).unwrap();
                     let again_at = (dice(3) == 0).then_some(now + 5);
                     owed -= usize::from(again_at.is_none());
                     let well = Some(dice(2) == 0);
-                    let ack = Ack { lease, again_at, well };
+                    let ack = Ack {
+                        lease,
+                        again_at,
+                        well,
+                    };
                     assert_eq!(queue.ack(&[ack]).await.unwrap(), [true]);
                 }
             }

@@ -72,7 +72,10 @@ pub fn settings() -> Settings {
 
 pub fn outbound_to_loopback() -> Outbound {
     let allowed_private_networks = vec!["127.0.0.0/8".parse().unwrap()];
-    Outbound::new(&outbound::Settings { allowed_private_networks }).unwrap()
+    Outbound::new(&outbound::Settings {
+        allowed_private_networks,
+    })
+    .unwrap()
 }
 
 impl World {
@@ -147,7 +150,10 @@ impl World {
     /// An endpoint for dialogs at this path; answers its number and secret.
     pub async fn endpoint(&self, path: &str) -> (i64, String) {
         let url = self.subscriber.url(path);
-        let made = self.webhooks.create_endpoint(self.application, &url, "fp.dialog", "").await;
+        let made = self
+            .webhooks
+            .create_endpoint(self.application, &url, "fp.dialog", "")
+            .await;
         let made = made.unwrap().remove(0);
         (made.id, made.secret)
     }
@@ -183,7 +189,10 @@ impl World {
             limit: 250,
             ..Filter::default()
         };
-        self.webhooks.deliveries(self.application, filter).await.unwrap()
+        self.webhooks
+            .deliveries(self.application, filter)
+            .await
+            .unwrap()
     }
 
     pub async fn only_delivery(&self) -> Delivery {
@@ -196,7 +205,11 @@ impl World {
     pub async fn settled(&self) {
         let began = std::time::Instant::now();
         while self.webhooks.overdue().await.unwrap() > 0 {
-            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", self.deliveries().await);
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "{:?}",
+                self.deliveries().await
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -204,5 +217,9 @@ impl World {
 
 fn events(clock: &Clock, webhooks: &Webhooks) -> Events {
     let listeners: Vec<Arc<dyn longshore::events::Listener>> = vec![webhooks.listener()];
-    Events::new(clock.clone(), Links::new("http://localhost:8080", None), listeners)
+    Events::new(
+        clock.clone(),
+        Links::new("http://localhost:8080", None),
+        listeners,
+    )
 }
