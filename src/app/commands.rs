@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
-use super::{Service, Tools, logging};
+use super::{Service, Tools, demo, logging};
 use crate::access::{NewApplication, OwnDropboxApp, Scope};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -33,6 +33,8 @@ enum Program {
     Serve,
     /// Deliver webhooks, and nothing else; needs Redis.
     Worker,
+    /// Show it all on this machine: the server, a simulated Dropbox, a page that picks.
+    Demo(demo::Arguments),
     /// Simulate Dropbox over HTTP on local folders.
     Sandbox(sandbox::Arguments),
     /// Manage applications.
@@ -146,11 +148,16 @@ enum TokenAction {
 /// What ended it, in words for the person at the terminal.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let clock = Clock::system();
-    logging::start(&clock);
+    // The demo's page tells what happens; its terminal only what went wrong.
+    let quiet = matches!(cli.program, Program::Demo(_));
+    logging::start(&clock, if quiet { "warn" } else { "info" });
     // First of all: every TLS client made later relies on it.
     drop(rustls::crypto::ring::default_provider().install_default());
     if let Program::Sandbox(arguments) = cli.program {
         return runtime(0)?.block_on(async { Ok(sandbox::run(arguments).await?) });
+    }
+    if let Program::Demo(arguments) = cli.program {
+        return runtime(0)?.block_on(demo::run(arguments, clock, stopped()));
     }
     let settings = load(cli.config.as_deref())?;
     let runtime = runtime(settings.server.outbound_threads)?;
@@ -179,7 +186,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 eprintln!("the settings are right");
                 Ok(())
             }
-            Program::Sandbox(_) => Ok(()),
+            Program::Sandbox(_) | Program::Demo(_) => Ok(()),
         }
     })
 }

@@ -1,17 +1,17 @@
 //! Log lines: time, level, the request they belong to, the room, the text.
 //!
 //! On standard error, so that a program's own output stays clean. `RUST_LOG` filters as
-//! env_logger does; the default is `info`.
+//! env_logger does.
 
 use std::io::Write as _;
 
 use crate::clock::Clock;
 use crate::http::current_request_id;
 
-/// Sets up logging; a second call does nothing.
-pub(super) fn start(clock: &Clock) {
+/// Sets up logging, with this filter where `RUST_LOG` is not set; a second call does nothing.
+pub(super) fn start(clock: &Clock, default: &str) {
     let clock = clock.clone();
-    let environment = env_logger::Env::default().default_filter_or("info");
+    let environment = env_logger::Env::default().default_filter_or(default);
     let mut builder = env_logger::Builder::from_env(environment);
     // sqlx tells every statement at debug, values included in some cases: never wanted here.
     builder.filter_module("sqlx", log::LevelFilter::Warn);

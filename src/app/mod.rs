@@ -5,6 +5,7 @@
 //! Uses every room. Used by `main`.
 
 mod commands;
+mod demo;
 mod logging;
 mod master_key;
 mod service;
