@@ -30,9 +30,7 @@ pub(super) async fn post(
     request: HttpRequest,
     body: web::Json<Value>,
 ) -> Result<HttpResponse, Refusal> {
-    let body = body.into_inner();
-    let options = body.get("picker_config").cloned().unwrap_or_default();
-    let asked = CloudRequest::read(body)?;
+    let asked = CloudRequest::read(body.into_inner())?;
     let permissions = asked.texts("permissions")?;
     let settings = asked.texts("settings")?;
     if permissions.len() > MOST_NAMES || settings.len() > MOST_NAMES {

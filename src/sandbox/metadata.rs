@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     accounts::modified,
-    time::timestamp,
     errors::Refusal,
     export,
     paths::View,
+    time::timestamp,
     tree::{Change, Entry},
 };
 

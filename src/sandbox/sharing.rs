@@ -11,13 +11,13 @@ use super::{
     accounts::modified,
     body,
     call::{Answer, Call, Reply},
-    time::timestamp,
     consent::escape,
     content, dispatch,
     errors::Refusal,
     grants::random_text,
     paths::View,
     simulation::Simulation,
+    time::timestamp,
     tree::Entry,
 };
 

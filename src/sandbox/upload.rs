@@ -14,13 +14,13 @@ use serde_json::json;
 
 use super::{
     call::{Answer, Call},
-    time,
     edits::{ensure_parents, free_place},
     errors::Refusal,
     grants::random_text,
     hash::{ContentHasher, Fingerprint},
     metadata,
     paths::{Place, View},
+    time,
     tree::Entry,
 };
 

@@ -224,7 +224,7 @@ async fn changing_a_file_needs_authority_even_without_security() {
         );
     }
     assert_eq!(service.get(&path).await.text().await.unwrap(), "abc");
-    assert!(service.actions().is_empty());
+    assert!(service.actions().await.is_empty());
     service.stop().await;
 }
 

@@ -1,6 +1,5 @@
 //! Overwriting and removing.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longshore::files::{Garbage, Place};
@@ -56,7 +55,7 @@ async fn new_bytes_come_behind_the_same_handle_and_the_old_ones_go() {
     let read = service.get(&path).await;
     assert_ne!(read.headers()["etag"], etag);
     assert_eq!(read.text().await.unwrap(), "newer");
-    assert_eq!(service.actions(), ["fp.overwrite"]);
+    assert_eq!(service.actions().await, ["fp.overwrite"]);
     let left = objects(&service, 1).await;
     assert!(
         left[0].starts_with("docs/") && left[0].ends_with("_a.txt"),
@@ -154,7 +153,7 @@ async fn what_cannot_be_taken_is_refused_and_changes_nothing() {
         assert_eq!(ask.body(body).send().await.unwrap().status(), status);
     }
     assert_eq!(service.get(&path).await.text().await.unwrap(), "old");
-    assert!(service.actions().is_empty());
+    assert!(service.actions().await.is_empty());
     objects(&service, 1).await;
     service.stop().await;
 }
@@ -182,7 +181,7 @@ async fn a_client_that_goes_away_leaves_the_old_bytes() {
     objects(&service, 1).await;
     let path = format!("/{}", file.handle);
     assert_eq!(service.get(&path).await.text().await.unwrap(), "old");
-    assert!(service.actions().is_empty());
+    assert!(service.actions().await.is_empty());
     service.stop().await;
 }
 
@@ -197,7 +196,7 @@ async fn overwrites_at_once_follow_one_another() {
     }
     let found = service.catalog.find(&file.handle).await.unwrap();
     assert_eq!(found.version, 13);
-    assert_eq!(service.actions().len(), 12);
+    assert_eq!(service.actions().await.len(), 12);
     let left = objects(&service, 1).await;
     assert_eq!(left, [found.storage_key]);
     assert!(
@@ -238,14 +237,14 @@ async fn an_event_that_cannot_be_recorded_takes_the_change_back() {
     let service = Service::start().await;
     let file = service.store("a.txt", "text/plain", b"old").await;
     let path = format!("/api/file/{}", file.handle);
-    service.heard.refuse.store(true, Ordering::SeqCst);
-    assert_eq!(overwrite(&service, &path, "new").await.status(), 503);
-    assert_eq!(remove(&service, &path).await.status(), 503);
-    service.heard.refuse.store(false, Ordering::SeqCst);
+    service.refuse_events(true).await;
+    assert_eq!(overwrite(&service, &path, "new").await.status(), 500);
+    assert_eq!(remove(&service, &path).await.status(), 500);
+    service.refuse_events(false).await;
     assert_eq!(service.get(&path).await.text().await.unwrap(), "old");
     let left = objects(&service, 1).await;
     assert_eq!(left, [file.storage_key]);
-    assert!(service.actions().is_empty());
+    assert!(service.actions().await.is_empty());
     service.stop().await;
 }
 
@@ -263,7 +262,7 @@ async fn a_removed_file_is_gone_with_its_bytes() {
             .starts_with("text/plain")
     );
     assert_eq!(response.text().await.unwrap(), "success");
-    assert_eq!(service.actions(), ["fp.delete"]);
+    assert_eq!(service.actions().await, ["fp.delete"]);
     objects(&service, 0).await;
     for path in [
         path.clone(),
@@ -274,7 +273,7 @@ async fn a_removed_file_is_gone_with_its_bytes() {
     }
     assert_eq!(remove(&service, &path).await.status(), 404);
     assert_eq!(overwrite(&service, &path, "new").await.status(), 404);
-    assert_eq!(service.actions().len(), 1);
+    assert_eq!(service.actions().await.len(), 1);
     service.stop().await;
 }
 

@@ -95,6 +95,13 @@ fn refusal(head: &str) -> Option<String> {
             "401 Unauthorized",
             json!({ ".tag": "invalid_access_token" }),
         )
+    } else if head.contains("/oauth2/token") {
+        let body = r#"{"error":"invalid_grant","error_description":"gone"}"#;
+        let length = body.len();
+        return Some(format!(
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ));
     } else {
         return None;
     };

@@ -8,21 +8,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytesize::ByteSize;
 use futures_util::FutureExt;
-use longshore::access::{Application, Applications, Change, NewApplication, sign_policy};
-use longshore::app::Tools;
+use longshore::access::{
+    Application, Applications, Change, MasterKey, NewApplication, OwnDropboxApp, Purpose,
+    sign_policy,
+};
+use longshore::app::{self, Tools};
 use longshore::clock::{Clock, ClockHand};
 use longshore::config::Settings;
-use longshore::database::{Database, DatabaseError, Tx};
-use longshore::dropbox;
-use longshore::events::{Event, Events, Listener};
-use longshore::files::{
-    AccountOf, Catalog, Contents, Garbage, Handle, Inspector, Kind, StoredFile,
-};
-use longshore::http::Server;
+use longshore::database::{Database, DatabaseError};
+use longshore::files::{Catalog, Garbage, Handle, Kind, StoredFile};
 use longshore::storage::{Put, Storage, StorageKey};
 use reqwest::{Method, RequestBuilder, Response};
 
-/// A running service and what a test needs to prepare and inspect it.
+/// A running service and what a test needs to prepare and inspect it: rooms as another node on
+/// the same database and storage would have them.
 pub struct Service {
     pub origin: String,
     pub client: reqwest::Client,
@@ -35,9 +34,9 @@ pub struct Service {
     pub catalog: Catalog,
     pub clock: Clock,
     pub hand: ClockHand,
-    pub heard: Arc<Heard>,
     pub folder: tempfile::TempDir,
-    server: Option<Server>,
+    master_key: MasterKey,
+    running: app::Service,
 }
 
 /// How a service differs from the usual one.
@@ -45,7 +44,6 @@ pub struct Options {
     pub max_file_size: u64,
     pub cname: &'static str,
     pub dropbox_url: String,
-    pub storage_url: &'static str,
 }
 
 impl Default for Options {
@@ -54,29 +52,7 @@ impl Default for Options {
             max_file_size: 8 * 1024 * 1024,
             cname: "",
             dropbox_url: "http://127.0.0.1:1".to_owned(),
-            storage_url: "",
         }
-    }
-}
-
-/// Remembers which events were recorded, and can be told to fail.
-#[derive(Default)]
-pub struct Heard {
-    pub committed: std::sync::Mutex<Vec<Event>>,
-    pub refuse: std::sync::atomic::AtomicBool,
-}
-
-#[async_trait::async_trait]
-impl Listener for Heard {
-    async fn recorded(&self, _: &mut Tx, _: &Event) -> Result<(), DatabaseError> {
-        if self.refuse.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(DatabaseError::Unavailable("asked to fail".to_owned()));
-        }
-        Ok(())
-    }
-
-    fn committed(&self, events: &[Event]) {
-        self.committed.lock().unwrap().extend_from_slice(events);
     }
 }
 
@@ -88,43 +64,37 @@ impl Service {
     pub async fn start_with(options: Options) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().unwrap();
-        let (clock, hand) = Clock::by_hand();
         let settings = settings(&options, folder.path());
+        let (clock, hand) = Clock::by_hand();
+        let running = app::Service::start(&settings, clock.clone()).await.unwrap();
         let tools = Tools::open(&settings, clock.clone()).await.unwrap();
-        let webhooks = longshore::app::webhooks(&settings, &tools).await.unwrap();
-        let edge = longshore::app::build(&settings, folder.path(), &tools, webhooks);
-        let mut edge = edge.await.unwrap();
-        let (applications, database) = (tools.applications.clone(), tools.database.clone());
-        let new = NewApplication {
-            name: "Tests".to_owned(),
-            ..NewApplication::default()
-        };
-        let (application, secret) = applications.create(new).await.unwrap();
-        let (catalog, storage) = (edge.catalog.clone(), edge.storage.clone());
-        let garbage = edge.garbage.clone();
-        let heard = Arc::new(Heard::default());
-        // In place of a person's consent and of subscribers.
-        edge.contents = contents(&storage, &options.dropbox_url);
-        edge.inspector = Inspector::new(catalog.clone(), edge.contents.clone(), storage.clone());
-        edge.events = Events::new(clock.clone(), edge.links.clone(), vec![heard.clone()]);
-        let server = longshore::http::start(actix_web::web::Data::new(edge))
+        let storage = Storage::open(&settings.storage, folder.path())
             .await
             .unwrap();
+        let new = NewApplication {
+            name: "Tests".to_owned(),
+            dropbox_app: Some(OwnDropboxApp {
+                key: "k".to_owned(),
+                secret: "s".to_owned(),
+            }),
+            ..NewApplication::default()
+        };
+        let (application, secret) = tools.applications.create(new).await.unwrap();
         Self {
-            origin: format!("http://{}", server.address),
-            client: reqwest::Client::new(),
+            origin: format!("http://{}", running.address()),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
             application,
             secret,
-            applications,
-            database,
+            applications: tools.applications,
+            catalog: Catalog::new(tools.database.clone()),
+            garbage: Garbage::new(tools.database.clone(), storage.clone(), clock.clone()),
+            database: tools.database,
             storage,
-            garbage,
-            catalog,
             clock,
             hand,
-            heard,
             folder,
-            server: Some(server),
+            master_key: tools.master_key,
+            running,
         }
     }
 
@@ -163,14 +133,17 @@ impl Service {
 
     async fn connect(&self) -> i64 {
         let application = self.application.id.0;
+        let sealed = |purpose| self.master_key.seal(purpose, "token").unwrap();
+        let (refresh, access) = (sealed(Purpose::DropboxToken), sealed(Purpose::DropboxToken));
         let sql = "INSERT INTO connections (application_id, app_key, account_id, refresh_token, \
              access_token, access_expires_at, created_at, updated_at, last_used_at) \
-             VALUES ($1, 'k', 'a', $2, $2, 0, 0, 0, 0) RETURNING id";
+             VALUES ($1, 'k', 'a', $2, $3, 99999999999999, 0, 0, 0) RETURNING id";
         let write = self.database.write(move |tx| {
             async move {
                 let row: (i64,) = sqlx::query_as(sql)
                     .bind(application)
-                    .bind(vec![1u8])
+                    .bind(refresh)
+                    .bind(access)
                     .fetch_one(tx)
                     .await?;
                 Ok::<_, DatabaseError>(row.0)
@@ -178,6 +151,24 @@ impl Service {
             .boxed()
         });
         write.await.unwrap()
+    }
+
+    /// Makes every event fail to be recorded, or lets them pass again.
+    pub async fn refuse_events(&self, refuse: bool) {
+        let sql = if refuse {
+            "CREATE TRIGGER refuse BEFORE INSERT ON events \
+             BEGIN SELECT RAISE(ABORT, 'asked to fail'); END"
+        } else {
+            "DROP TRIGGER refuse"
+        };
+        let write = self.database.write(move |tx| {
+            async move {
+                sqlx::query(sql).execute(tx).await?;
+                Ok::<_, DatabaseError>(())
+            }
+            .boxed()
+        });
+        write.await.unwrap();
     }
 
     async fn insert(&self, file: &StoredFile) {
@@ -259,10 +250,14 @@ impl Service {
         response.json().await.unwrap()
     }
 
-    /// The actions of the events that were told of, in order.
-    pub fn actions(&self) -> Vec<String> {
-        let heard = self.heard.committed.lock().unwrap();
-        heard.iter().map(|event| event.action.clone()).collect()
+    /// The actions of the events that were recorded, in order.
+    pub async fn actions(&self) -> Vec<String> {
+        let mut connection = self.database.read().await.unwrap();
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT action FROM events ORDER BY id")
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        rows.into_iter().map(|row| row.0).collect()
     }
 
     /// The storage keys of all objects that lie in the folder, drafts included.
@@ -284,44 +279,26 @@ impl Service {
         found
     }
 
-    pub async fn stop(mut self) {
-        if let Some(server) = self.server.take() {
-            server.stop().await;
-        }
+    pub async fn stop(self) {
+        self.database.close().await;
+        self.running.stop().await;
     }
 }
 
 fn settings(options: &Options, folder: &std::path::Path) -> Settings {
     let mut settings = Settings::defaults().unwrap();
-    settings.server.data_dir = folder.to_owned();
-    settings.http.listen = "127.0.0.1:0".parse().unwrap();
+    settings.http.listen = ([127, 0, 0, 1], 0).into();
     settings.http.public_url = "http://files.test".to_owned();
     settings.http.cname = options.cname.to_owned();
     settings.http.workers = 1;
-    settings.storage.url = options.storage_url.to_owned();
+    settings.http.shutdown_timeout = Duration::from_secs(1);
+    folder.clone_into(&mut settings.server.data_dir);
     settings.files.max_file_size = ByteSize(options.max_file_size);
+    settings.dropbox.api_url = options.dropbox_url.parse().unwrap();
+    settings.dropbox.content_url = options.dropbox_url.parse().unwrap();
+    settings.dropbox.notify_url = options.dropbox_url.parse().unwrap();
+    settings.dropbox.www_url = options.dropbox_url.parse().unwrap();
+    settings.dropbox.first_retry_wait = Duration::from_millis(5);
+    settings.dropbox.total_deadline = Duration::from_secs(2);
     settings
-}
-
-fn contents(storage: &Storage, dropbox_url: &str) -> Contents {
-    let account = dropbox::Account::with_token(dropbox::Secret::from("token"));
-    let account_of: AccountOf = Arc::new(move |_| {
-        let account = account.clone();
-        Box::pin(async move { Some(account) })
-    });
-    Contents::new(storage.clone(), dropbox_at(dropbox_url), account_of)
-}
-
-fn dropbox_at(url: &str) -> dropbox::Dropbox {
-    let base: dropbox::BaseUrl = url.parse().unwrap();
-    let settings = dropbox::Settings {
-        api_url: base.clone(),
-        content_url: base.clone(),
-        notify_url: base.clone(),
-        www_url: base,
-        total_deadline: Duration::from_secs(2),
-        first_retry_wait: Duration::from_millis(5),
-        ..dropbox::Settings::default()
-    };
-    dropbox::Dropbox::new(&settings).unwrap()
 }

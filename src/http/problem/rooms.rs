@@ -261,6 +261,11 @@ impl From<ContentError> for Problem {
                 )
                 .retry_after(wait)
             }
+            ContentError::Storage(StorageError::NotFound) => {
+                // The file is there for the catalog: to say that it is not would be wrong.
+                log::error!("the bytes of a file are not in the storage");
+                Self::internal()
+            }
             ContentError::Storage(error) => error.into(),
             ContentError::Interrupted => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "interrupted", message)
