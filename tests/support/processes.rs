@@ -1,6 +1,12 @@
 //! Real processes of ours on loopback: the simulated Dropbox and the service, as an operator
 //! would start them, and a person at a picker who talks to them over HTTP.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test crate uses the part of it that it needs"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
