@@ -16,7 +16,7 @@ use crate::database::Database;
 /// another node is felt after this time; one made here at once.
 const REMEMBERED: Duration = Duration::from_secs(2);
 
-/// Applications read lately, by API key, and when.
+/// Applications read lately, by API key and by number, and when.
 type Remembered = HashMap<String, (Instant, Arc<Application>)>;
 
 /// Names one application in the database.
@@ -223,6 +223,9 @@ impl Applications {
     /// # Errors
     /// [`AccessError::UnknownApplication`] when there is none.
     pub async fn by_id(&self, id: ApplicationId) -> Result<Arc<Application>, AccessError> {
+        if let Some(known) = self.remembered(&number(id)) {
+            return Ok(known);
+        }
         let sql = format!("SELECT {COLUMNS} FROM applications WHERE id = $1");
         let mut connection = self.database.read().await?;
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -309,10 +312,9 @@ impl Applications {
         let row = row.ok_or(AccessError::UnknownApplication)?;
         let application = Arc::new(self.read_row(&row)?);
         if let Ok(mut known) = self.remembered.write() {
-            known.insert(
-                application.apikey.clone(),
-                (Instant::now(), application.clone()),
-            );
+            let now = Instant::now();
+            known.insert(number(application.id), (now, application.clone()));
+            known.insert(application.apikey.clone(), (now, application.clone()));
         }
         Ok(application)
     }
@@ -340,6 +342,11 @@ impl Applications {
             secret: self.master_key.open(Purpose::ApplicationSecret, &secret)?,
         })
     }
+}
+
+/// The name under which an application is remembered by its id; no API key looks like it.
+fn number(id: ApplicationId) -> String {
+    format!("#{}", id.0)
 }
 
 /// A change to an application; `None` leaves a member as it is.
