@@ -21,6 +21,6 @@ export default [
       ],
     },
   },
-  { files: ["demo/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["demo/**/*.js", "connect/**/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["tests/**/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

@@ -62,6 +62,8 @@ export class Cloud {
     this.remembered = `longshore.session.${apikey}`;
     /** @type {string | undefined} */
     this.token = recall(this.remembered);
+    /** @type {number | undefined} the server's time, as it last told it */
+    this.time = undefined;
   }
 
   /**
@@ -88,8 +90,10 @@ export class Cloud {
    * @param {AbortSignal} [signal]
    * @returns {Promise<{time: number, dropbox: {connected: boolean, account?: {email: string, name: string}, failure?: {code: string, message: string, at?: string}}}>}
    */
-  status(about = {}, signal) {
-    return this.#post("/auth/status", about, signal);
+  async status(about = {}, signal) {
+    const answer = await this.#post("/auth/status", about, signal);
+    this.time = answer.time;
+    return answer;
   }
 
   /**

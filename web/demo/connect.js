@@ -59,13 +59,11 @@ export function openPopup(url) {
  * @returns {Promise<{connected: true} | {connected: false, code: string, message: string}>}
  */
 export async function connected(cloud, signal) {
-  /** @type {number | undefined} */
-  let since;
   for (;;) {
     try {
-      const answer = await cloud.status({ wait: 25, since }, signal);
+      // How an earlier try ended was told before that time.
+      const answer = await cloud.status({ wait: 25, since: cloud.time }, signal);
       const { connected: done, failure } = answer.dropbox;
-      since = answer.time;
       if (done) return { connected: true };
       // A failure without a time is how things stood before; one with a time has just happened.
       const ended = failure && (failure.at || failure.code === "session-expired");

@@ -135,19 +135,17 @@ export class Listing {
    */
   #row(entry, index) {
     const why = obstacle(entry);
-    const facts = entry.folder ? ["Folder"] : [humanSize(entry.bytes), day(entry.modified)];
     const row = h("li", {
       class: "lp-row",
       attrs: {
         id: `lp-entry-${index}`,
         role: "option",
         "aria-selected": String(this.chosen.has(entry.path)),
-        "aria-label": [entry.name, ...facts, why].filter(Boolean).join(", "),
       },
     },
       h("span", { class: "lp-tick", attrs: { "aria-hidden": "true" } }, entry.folder ? null : icon("check")),
       h("span", { class: `lp-thumb${entry.thumb_exists ? " lp-photo" : ""}` },
-        h("img", { attrs: { src: entry.thumbnail, alt: "", loading: "lazy", decoding: "async", draggable: "false" } })),
+        h("img", { attrs: { src: entry.thumbnail, alt: entry.folder ? "Folder" : "", loading: "lazy", decoding: "async", draggable: "false" } })),
       h("span", { class: "lp-name" }, isolated(entry.name)),
       h("span", { class: "lp-size", text: entry.folder ? "" : humanSize(entry.bytes) }),
       h("span", { class: "lp-day", text: day(entry.modified) }),

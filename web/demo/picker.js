@@ -133,6 +133,7 @@ class Picker {
       this.ui.count.textContent = "";
       const done = storing.settled;
       this.ui.first.textContent = done ? "Done" : "Stop";
+      this.ui.first.className = done ? "lp-primary" : "lp-plain";
       this.ui.first.disabled = false;
       this.ui.second.textContent = "Upload more";
       this.ui.second.hidden = !done || storing.failed === 0;
@@ -140,6 +141,7 @@ class Picker {
       return;
     }
     const some = chosen.size > 0;
+    this.ui.first.className = "lp-primary";
     const most = maxFiles > 1 && maxFiles < 1000 && chosen.size >= maxFiles ? " (the most there may be)" : "";
     this.ui.count.textContent = some ? `${counted(chosen.size, "file")} · ${humanSize(bytes)}${most}` : "Nothing selected";
     this.ui.first.textContent = chosen.size > 1 ? `Upload ${chosen.size}` : "Upload";
@@ -202,6 +204,8 @@ class Picker {
     const signal = this.#fresh();
     const searching = this.search !== "";
     this.#crumb();
+    // What is found comes best first.
+    this.ui.sorts.disabled = searching;
     // A search that goes on keeps what it has found so far in sight.
     if (!searching) this.#screen("files", skeleton());
     this.ui.body.setAttribute("aria-busy", "true");
@@ -321,6 +325,8 @@ class Picker {
     this.ui.body.setAttribute("aria-busy", "false");
     /** @type {HTMLElement | null} */ (this.ui.body.querySelector(".lp-primary"))?.focus();
     if (code && code !== "none") this.#say(this.ui.body.querySelector("h3")?.textContent ?? "");
+    // Learns the server's time, so that the wait for this try does not hear of an earlier one.
+    this.cloud.status({}, signal).catch(() => {});
     const stale = setTimeout(() => this.#load(), LINK_LIFE_MS);
     signal.addEventListener("abort", () => clearTimeout(stale));
   }

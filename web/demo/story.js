@@ -124,7 +124,8 @@ export class Story {
     card.element.classList.toggle("forged", !last.genuine);
     const dots = [0, ...this.config.retry_offsets].map((_, index) => {
       const made = card.attempts.find((one) => one.attempt === index + 1);
-      const kind = made ? (made.answered < 300 ? "well" : "ill") : "due";
+      const still = last.answered < 300 ? "spared" : "due";
+      const kind = made ? (made.answered < 300 ? "well" : "ill") : still;
       const words = made ? `Attempt ${index + 1} at ${timeOfDay(made.received_at)}: answered ${made.answered}` : "";
       return h("span", { class: `dot ${kind}`, attrs: words ? { title: words, role: "img", "aria-label": words } : { "aria-hidden": "true" } });
     });
@@ -205,7 +206,7 @@ function proof(webhook, secret) {
  */
 function block(title, text, command) {
   /** @type {HTMLElement[]} */
-  const parts = [h("h4", { text: title }), h("pre", { text, attrs: { tabindex: "0" } })];
+  const parts = [h("h3", { text: title }), h("pre", { text, attrs: { tabindex: "0" } })];
   if (command) {
     const copy = h("button", { class: "lp-plain lp-small", text: "Copy the command that checks it", attrs: { type: "button" } });
     copy.addEventListener("click", async () => {

@@ -1,0 +1,233 @@
+//! The demo in a real browser: Chromium at a real `longshore demo`, driven by `web/tests/*.mjs`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failing test should stop where it fails"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// What plays the person's Dropbox. The scripts know these names.
+const FILES: [(&str, &str); 6] = [
+    ("Documents/Packing list.txt", "tea\n"),
+    ("Welcome.txt", "welcome aboard\n"),
+    (
+        "Curious names/<img src=x onerror=document.title='hacked'>.txt",
+        "a",
+    ),
+    ("Curious names/invoice\u{202e}fdp.exe", "b"),
+    (
+        "Curious names/a name that is far too long for any screen of any phone and for most \
+         screens of most desks as well, so that it has to be cut somewhere.txt",
+        "c",
+    ),
+    ("Curious names/no ending", "d"),
+];
+
+#[test]
+fn a_person_connects_picks_and_sees_the_signed_webhooks() {
+    run("journey");
+}
+
+#[test]
+fn what_goes_wrong_is_said_and_can_be_mended() {
+    run("refusals");
+}
+
+#[test]
+fn everything_can_be_done_without_a_mouse() {
+    run("keyboard");
+}
+
+#[test]
+fn a_failing_subscriber_shows_its_retries() {
+    run("retries");
+}
+
+#[test]
+fn hostile_file_names_do_nothing() {
+    run("hostile");
+}
+
+#[test]
+fn nobody_is_shut_out() {
+    run("accessible");
+}
+
+#[test]
+fn the_demo_ends_cleanly_with_pages_open_and_leaves_nothing() {
+    let mut demo = Demo::start();
+    // An open page: its stream of events must not hold up the end.
+    let mut page = Command::new("curl")
+        .args(["--silent", "--no-buffer", "--max-time", "60"])
+        .arg(format!("{}/demo/events", demo.url))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 6];
+    page.stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
+    assert_eq!(&first, b"retry:");
+    assert!(demo.data.exists());
+    let begun = Instant::now();
+    assert_eq!(demo.stop(), Some(0));
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
+    page.wait().unwrap();
+    assert!(!demo.data.exists(), "{} is left", demo.data.display());
+}
+
+#[test]
+fn a_server_without_the_demo_says_how_to_run_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .arg("serve")
+        .env("LONGSHORE_LISTEN", "127.0.0.1:0")
+        .env("LONGSHORE_DATA_DIR", dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let out = child.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    let at = line.split("http://").nth(1).unwrap();
+    let url = format!("http://{}/demo", at.split_whitespace().next().unwrap());
+    let answer = Command::new("curl")
+        .args(["--silent", "--include", &url])
+        .output();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let answer = String::from_utf8(answer.unwrap().stdout).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(answer.contains("longshore demo"), "{answer}");
+}
+
+/// Runs one script against a demo of its own.
+fn run(script: &str) {
+    prepare_node();
+    let mut demo = Demo::start();
+    let output = Command::new("node")
+        .arg(web().join(format!("tests/{script}.mjs")))
+        .arg(&demo.url)
+        .output()
+        .expect("node is needed: apt-get install nodejs npm");
+    let told = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.status.success(),
+        "{told}\nthe demo said:\n{}",
+        demo.complaints()
+    );
+    assert_eq!(demo.stop(), Some(0), "the demo did not end cleanly");
+}
+
+/// A running `longshore demo`.
+struct Demo {
+    child: Child,
+    url: String,
+    data: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dropbox = folder.path().join("dropbox");
+        for (name, text) in FILES {
+            let file = dropbox.join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        let picture =
+            image::RgbImage::from_fn(96, 64, |x, y| image::Rgb([x as u8 * 2, y as u8 * 3, 160]));
+        picture.save(dropbox.join("Harbor at dawn.png")).unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(&dropbox)
+            // Its folder is made here, so that it can be seen to be removed.
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let lines: Vec<String> = out
+            .lines()
+            .map_while(Result::ok)
+            .take_while(|line| !line.contains("Ctrl-C"))
+            .collect();
+        let after = |word: &str| {
+            let line = lines.iter().find_map(|line| line.split_once(word));
+            line.map(|(_, rest)| rest.trim().to_owned())
+        };
+        let page = after("Open this page:").expect("it says which page to open");
+        let data = after("Data      in").unwrap();
+        Self {
+            child,
+            url: page.trim_end_matches("/demo").to_owned(),
+            data: data.trim_end_matches(", removed at the end").into(),
+            folder,
+        }
+    }
+
+    fn complaints(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// SIGTERM, and how it ended.
+    fn stop(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Already stopped, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn web() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("web")
+}
+
+/// Installs the browser's driver when it is missing or older than the lock file.
+fn prepare_node() {
+    static READY: OnceLock<()> = OnceLock::new();
+    READY.get_or_init(|| {
+        let chromium = std::env::var("CHROMIUM").unwrap_or("/usr/bin/chromium".to_owned());
+        assert!(
+            Path::new(&chromium).exists(),
+            "chromium is needed: apt-get install chromium, or name another with CHROMIUM=…"
+        );
+        let changed = |path: &str| web().join(path).metadata().and_then(|m| m.modified()).ok();
+        let installed = changed("node_modules/.package-lock.json");
+        if installed.is_some() && installed >= changed("package-lock.json") {
+            return;
+        }
+        let npm = Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(web())
+            .status()
+            .expect("npm is needed: apt-get install nodejs npm");
+        assert!(npm.success(), "npm ci failed");
+    });
+}

@@ -1,0 +1,118 @@
+// A browser for the tests: Chromium as it comes with the system, each time with nothing kept.
+
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("playwright-core").BrowserContext} Context */
+
+/** Where pictures go. */
+export const PICTURES = fileURLToPath(new URL("../../target/screenshots/", import.meta.url));
+
+/** The demo's address, given by whoever started it. */
+export const DEMO = process.argv[2] ?? "http://127.0.0.1:8080";
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/**
+ * Runs a test in a fresh browser. What fails leaves a picture.
+ * @param {string} name
+ * @param {(context: Context) => Promise<void>} test
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ */
+export async function inBrowser(name, test, options = {}) {
+  mkdirSync(PICTURES, { recursive: true });
+  const browser = await chromium.launch({
+    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    args: FLAGS,
+  });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(20_000);
+  /** @type {string[]} */
+  const complaints = [];
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  context.on("console", (line) => {
+    if (line.text().includes("Content Security Policy")) complaints.push(line.text());
+  });
+  context.on("request", (request) => {
+    const host = new URL(request.url()).hostname;
+    if (host && host !== "127.0.0.1") complaints.push(`asked ${host} for something`);
+  });
+  try {
+    await test(context);
+    if (complaints.length > 0) throw new Error(complaints.join("\n"));
+    console.log(`${name}: passed`);
+  } catch (error) {
+    console.error(`${name}: failed\n`, error);
+    for (const [index, page] of context.pages().entries()) {
+      await page.screenshot({ path: `${PICTURES}failed-${name}-${index}.png` }).catch(() => {});
+    }
+    process.exitCode = 1;
+  } finally {
+    await browser.close();
+  }
+}
+
+/**
+ * Opens the demo's page, ready to pick.
+ * @param {Context} context
+ */
+export async function openDemo(context) {
+  const page = await context.newPage();
+  await page.goto(`${DEMO}/demo`);
+  await page.locator("#pick:enabled").waitFor();
+  return page;
+}
+
+/**
+ * Opens the picker and answers Dropbox's question.
+ * @param {Page} page
+ * @param {"Allow" | "Deny"} [decision]
+ */
+export async function connect(page, decision = "Allow") {
+  await page.locator("#pick").click();
+  const opening = page.waitForEvent("popup");
+  await page.getByRole("button", { name: "Connect Dropbox" }).click();
+  const popup = await opening;
+  await popup.getByRole("button", { name: decision }).click();
+  if (decision === "Allow") await files(page).first().waitFor();
+  return popup;
+}
+
+/** @param {Page} page */
+export function files(page) {
+  return page.locator(".lp-row:not(.lp-ghost)");
+}
+
+/**
+ * One entry by its name.
+ * @param {Page} page
+ * @param {string} name
+ */
+export function entry(page, name) {
+  return page.locator(".lp-row:not(.lp-ghost)").filter({ has: page.getByText(name, { exact: true }) });
+}
+
+/**
+ * Until something holds.
+ * @param {string} what
+ * @param {() => Promise<boolean>} holds
+ * @param {number} [patience]
+ */
+export async function until(what, holds, patience = 20_000) {
+  const end = Date.now() + patience;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`not within ${patience} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,171 @@
+// Pictures of every state, at two sizes, in light and dark: target/screenshots.
+// With --readme also the two small ones of the README.
+
+import { DEMO, PICTURES, connect, entry, files, inBrowser, openDemo } from "./browser.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+
+const SIZES = { desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+
+/**
+ * @param {Page} page
+ * @param {(answer: Record<string, unknown>) => unknown} answer
+ */
+async function answering(page, answer) {
+  await page.route("**/folder/list", async (route) => {
+    const json = answer({ token: "x" });
+    await (json === "gone" ? route.abort() : route.fulfill({ json }));
+  });
+}
+
+/**
+ * @param {Page} page
+ * @param {(name: string) => Promise<void>} take
+ */
+async function troubles(page, take) {
+  /** @type {[string, (answer: Record<string, unknown>) => unknown][]} */
+  const cases = [
+    ["rate-limited", (a) => ({ ...a, dropbox: { error: { code: "dropbox-rate-limited", message: "Dropbox asks us to wait 12 s", retry_after: 12 } } })],
+    ["dropbox-away", (a) => ({ ...a, dropbox: { error: { code: "dropbox-unavailable", message: "Dropbox does not answer" } } })],
+    ["not-configured", (a) => ({ ...a, dropbox: { error: { code: "dropbox-not-configured", message: "no Dropbox app is set up for this application: make the application with `longshore app create --dropbox-app-key … --dropbox-app-secret …`, or set LONGSHORE_DROPBOX_APP_KEY and LONGSHORE_DROPBOX_APP_SECRET" } } })],
+    ["reconnect", (a) => ({ ...a, dropbox: { auth: { redirect_url: DEMO, reason: "reconnect" } } })],
+    ["unreachable", () => "gone"],
+  ];
+  for (const [name, answer] of cases) {
+    await answering(page, answer);
+    await page.locator("#pick").click();
+    await page.locator(".lp-notice").waitFor();
+    await take(`error-${name}`);
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.unroute("**/folder/list");
+  }
+}
+
+/**
+ * @param {Page} page
+ * @param {(name: string) => Promise<void>} take
+ */
+async function browsing(page, take) {
+  await page.route("**/thumbnail/**", (route) => route.continue());
+  await page.waitForTimeout(500);
+  await take("files");
+  await entry(page, "Crew").click();
+  await entry(page, "ספינה.txt").waitFor();
+  await take("right-to-left");
+  await page.getByRole("button", { name: "Folder above" }).click();
+  await entry(page, "Curious names").click();
+  await entry(page, "no ending").waitFor();
+  await take("curious-names");
+  await page.getByRole("button", { name: "Folder above" }).click();
+  await entry(page, "Empty").click();
+  await page.getByRole("heading", { name: "This folder is empty" }).waitFor();
+  await take("empty-folder");
+  await page.getByRole("button", { name: "Folder above" }).click();
+  await files(page).first().waitFor();
+  const search = page.getByRole("searchbox");
+  await search.fill("zebra");
+  await page.getByRole("heading", { name: "Nothing found" }).waitFor();
+  await take("nothing-found");
+  await search.fill("harbor");
+  await entry(page, "Harbor at dusk.jpg").waitFor();
+  await page.waitForTimeout(500);
+  await take("search");
+  await page.getByRole("button", { name: "Show as grid" }).click();
+  await entry(page, "Harbor at dawn.jpg").click();
+  await entry(page, "Harbor at noon.jpg").click();
+  await page.waitForTimeout(300);
+  await take("grid-chosen");
+  await page.getByRole("button", { name: "Show as list" }).click();
+}
+
+/**
+ * @param {Page} page
+ * @param {(name: string) => Promise<void>} take
+ */
+async function storing(page, take) {
+  let count = 0;
+  await page.route("**/store/", async (route) => {
+    count += 1;
+    if (count === 1) await new Promise((resolve) => setTimeout(resolve, 2500));
+    const json = { code: "path-not-found", error: "nothing lies at that path any more" };
+    await (count === 2 ? route.fulfill({ status: 404, json }) : route.continue());
+  });
+  await page.getByRole("button", { name: /^Upload/ }).click();
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+  await take("storing");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.unroute("**/store/");
+}
+
+/**
+ * @param {Page} page
+ * @param {(name: string) => Promise<void>} take
+ */
+async function webhooks(page, take) {
+  const badges = page.getByText("Both signatures verified");
+  await badges.nth(1).waitFor();
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await take("picked");
+  const proof = page.locator(".webhook summary").first();
+  await proof.click();
+  await proof.scrollIntoViewIfNeeded();
+  await take("signatures");
+  await proof.click();
+  await page.getByRole("switch").click();
+  await page.locator("#pick").click();
+  await page.getByRole("searchbox").fill("chart");
+  await entry(page, "Sea chart.png").click();
+  await page.getByRole("button", { name: /^Upload/ }).click();
+  await page.getByText("attempt 2 is due").waitFor();
+  await page.getByText("attempt 3 is due").waitFor({ timeout: 30_000 });
+  await page.locator(".headed").scrollIntoViewIfNeeded();
+  await take("failing");
+  await page.getByRole("switch").click();
+}
+
+for (const [size, viewport] of Object.entries(SIZES)) {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    const touch = size === "phone";
+    await inBrowser(`screenshots-${size}-${colorScheme}`, async (context) => {
+      const page = await openDemo(context);
+      let number = 0;
+      /** @param {string} name */
+      const take = async (name) => {
+        number += 1;
+        const file = `${size}-${colorScheme}-${String(number).padStart(2, "0")}-${name}.png`;
+        await page.screenshot({ path: PICTURES + file, animations: "disabled" });
+      };
+      await take("page");
+      await troubles(page, take);
+      await page.locator("#pick").click();
+      await page.getByRole("button", { name: "Connect Dropbox" }).waitFor();
+      await take("connect");
+      const opening = page.waitForEvent("popup");
+      await page.getByRole("button", { name: "Connect Dropbox" }).click();
+      const popup = await opening;
+      await page.getByText("Finish signing in").waitFor();
+      await take("waiting");
+      await popup.getByRole("button", { name: "Deny" }).click();
+      await page.getByRole("heading", { name: "Dropbox stayed closed" }).waitFor();
+      await take("denied");
+      await page.evaluate(() => (window.open = () => null));
+      await page.getByRole("button", { name: "Connect Dropbox" }).click();
+      await page.getByText("The browser blocked the window").waitFor();
+      await take("blocked");
+      await page.reload();
+      await page.locator("#pick:enabled").waitFor();
+      await page.route("**/folder/list", async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await route.continue();
+      }, { times: 1 });
+      await page.locator("#pick").click();
+      await take("loading");
+      await page.getByRole("button", { name: "Close" }).click();
+      await connect(page);
+      await browsing(page, take);
+      await storing(page, take);
+      await webhooks(page, take);
+    }, { viewport, colorScheme, hasTouch: touch, isMobile: touch, deviceScaleFactor: 1 });
+  }
+}
