@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use sqlx::Row;
 
-use super::{AccessError, Call, Credentials, MasterKey, Policy, Purpose, Subject};
+use super::{AccessError, Call, Credentials, MasterKey, Policy, Purpose, Subject, rules};
 use crate::clock::Clock;
 use crate::database::Database;
 
@@ -116,6 +116,8 @@ pub struct NewApplication {
     pub security_enabled: bool,
     /// Origins whose pages may use it; empty: all.
     pub allowed_origins: Vec<String>,
+    /// Put before every storage path.
+    pub storage_path: String,
 }
 
 /// All applications.
@@ -144,17 +146,16 @@ impl Applications {
     /// Makes an application and answers it with its secret, which is not shown again.
     ///
     /// # Errors
-    /// [`AccessError::Invalid`] for a name that cannot be used.
+    /// [`AccessError::Invalid`] for a value that cannot be used.
     pub async fn create(
         &self,
         new: NewApplication,
     ) -> Result<(Arc<Application>, String), AccessError> {
-        let name = new.name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-            return Err(AccessError::Invalid(
-                "a name has 1 to 200 characters".to_owned(),
-            ));
-        }
+        let name = rules::name(&new.name)?;
+        let storage_path = rules::storage_path(&new.storage_path)?;
+        new.dropbox_app
+            .as_ref()
+            .map_or(Ok(()), rules::dropbox_app)?;
         let apikey = format!("A{}", super::random_name(21));
         let secret = super::random_name(43);
         let sealed = self.master_key.seal(Purpose::ApplicationSecret, &secret)?;
@@ -167,7 +168,7 @@ impl Applications {
             }
             None => (None, None),
         };
-        let origins = serde_json::json!(new.allowed_origins).to_string();
+        let origins = serde_json::json!(rules::origins(&new.allowed_origins)?).to_string();
         let security = i64::from(new.security_enabled);
         let (now, key) = (self.clock.now_ms(), apikey.clone());
         self.database
@@ -175,8 +176,8 @@ impl Applications {
                 async move {
                     sqlx::query(
                         "INSERT INTO applications (name, apikey, secret, security_enabled, \
-                         allowed_origins, dropbox_app_key, dropbox_app_secret, created_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                         allowed_origins, dropbox_app_key, dropbox_app_secret, storage_path, \
+                         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                     )
                     .bind(name)
                     .bind(key)
@@ -185,6 +186,7 @@ impl Applications {
                     .bind(origins)
                     .bind(app_key)
                     .bind(app_secret)
+                    .bind(storage_path)
                     .bind(now)
                     .execute(tx)
                     .await?;
@@ -257,8 +259,10 @@ impl Applications {
     /// member as it is.
     ///
     /// # Errors
-    /// [`AccessError::UnknownApplication`] when there is none.
+    /// [`AccessError::UnknownApplication`] when there is none, [`AccessError::Invalid`] for a
+    /// value that cannot be used.
     pub async fn update(&self, id: ApplicationId, change: Change) -> Result<(), AccessError> {
+        let change = change.checked()?;
         let sealed = match &change.dropbox_app {
             Some(app) => Some(
                 self.master_key
@@ -362,4 +366,20 @@ pub struct Change {
     pub dropbox_app: Option<OwnDropboxApp>,
     /// Put before every storage path.
     pub storage_path: Option<String>,
+}
+
+impl Change {
+    fn checked(self) -> Result<Self, AccessError> {
+        self.dropbox_app
+            .as_ref()
+            .map_or(Ok(()), rules::dropbox_app)?;
+        let origins = self.allowed_origins.as_deref().map(rules::origins);
+        let storage_path = self.storage_path.as_deref().map(rules::storage_path);
+        Ok(Self {
+            name: self.name.as_deref().map(rules::name).transpose()?,
+            allowed_origins: origins.transpose()?,
+            storage_path: storage_path.transpose()?,
+            ..self
+        })
+    }
 }

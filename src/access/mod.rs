@@ -10,6 +10,7 @@
 mod accounts;
 mod applications;
 mod policy;
+mod rules;
 mod seal;
 mod tokens;
 

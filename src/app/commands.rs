@@ -59,6 +59,8 @@ enum Program {
     },
     /// Check the settings; start nothing.
     CheckConfig,
+    /// Print the OpenAPI document of the HTTP API.
+    Openapi,
     /// Bring the database's tables up to date.
     Migrate,
 }
@@ -159,6 +161,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let Program::Demo(arguments) = cli.program {
         return runtime(0)?.block_on(demo::run(arguments, clock, stopped()));
     }
+    if let Program::Openapi = cli.program {
+        print!("{}", crate::http::OPENAPI);
+        return Ok(());
+    }
     let settings = load(cli.config.as_deref())?;
     let runtime = runtime(settings.server.outbound_threads)?;
     runtime.block_on(async {
@@ -186,7 +192,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 eprintln!("the settings are right");
                 Ok(())
             }
-            Program::Sandbox(_) | Program::Demo(_) => Ok(()),
+            Program::Sandbox(_) | Program::Demo(_) | Program::Openapi => Ok(()),
         }
     })
 }
@@ -271,6 +277,7 @@ async fn create_app(settings: &Settings, clock: Clock, app: AppCreate) -> anyhow
         dropbox_app,
         security_enabled: app.security,
         allowed_origins: app.allowed_origins,
+        ..NewApplication::default()
     };
     let (application, secret) = tools.applications.create(new).await?;
     if app.json {

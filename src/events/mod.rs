@@ -6,6 +6,7 @@
 //!
 //! Uses `clock`, `database`, `access`, `files`. Used by `picking`, `webhooks`, `http`.
 
+mod log;
 mod payload;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::database::{DatabaseError, Tx};
 use crate::files::{Links, StoredFile};
 
+pub use log::{Filter, Log};
 pub use payload::body;
 
 /// The kinds of event, in the protocol's words (filestack.com/docs/webhooks).

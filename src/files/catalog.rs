@@ -1,8 +1,9 @@
 //! Rows of the catalog: written inside the caller's transaction, read from the pool.
 
 use futures_util::FutureExt;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, Row};
 
 use super::facts::Facts;
 use super::{FileError, Handle, Kind, StoredFile, garbage};
@@ -25,6 +26,11 @@ impl Catalog {
     /// A catalog kept in `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// A connection for the statements of this room that stand in other files.
+    pub(super) async fn read(&self) -> Result<PoolConnection<Any>, DatabaseError> {
+        self.database.read().await
     }
 
     /// Writes a new file inside `tx`.

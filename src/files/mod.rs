@@ -16,6 +16,7 @@ mod hashes;
 mod inspector;
 mod links;
 mod settings;
+mod usage;
 
 use chrono::{DateTime, Utc};
 
@@ -31,6 +32,7 @@ pub use hashes::Algorithm;
 pub use inspector::{InspectError, Inspector};
 pub use links::Links;
 pub use settings::Settings;
+pub use usage::Usage;
 
 /// Where a file's bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,9 @@ mod demo;
 mod edge;
 mod files;
 mod health;
+mod management;
 mod metrics;
+mod openapi;
 mod picks;
 mod prefetch;
 mod problem;
@@ -32,6 +34,7 @@ use actix_web::web::{self, ServiceConfig};
 pub use demo::Demo;
 pub use edge::Edge;
 pub use metrics::{Metrics, serve as serve_metrics};
+pub use openapi::DOCUMENT as OPENAPI;
 pub use problem::{Problem, Refusal};
 pub use request_id::current as current_request_id;
 pub use server::{Server, start};
@@ -68,6 +71,9 @@ fn routes(config: &mut ServiceConfig) {
         // Whoever watches over the process.
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
+        // Scripts and the portal, with a management token.
+        .route("/openapi.json", web::get().to(openapi::get))
+        .configure(management::routes)
         // Servers and SDKs that deal with one file.
         .configure(files::routes)
         // Links to files may look like anything: they come last.

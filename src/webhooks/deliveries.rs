@@ -10,6 +10,8 @@ use crate::access::ApplicationId;
 
 /// Rows of one page at most.
 const LONGEST_PAGE: i64 = 250;
+/// Rows that a count looks at, at most.
+const MOST_COUNTED: i64 = 100_000;
 /// Deliveries sent again in one commit.
 const CHUNK: i64 = 512;
 
@@ -207,6 +209,31 @@ impl Webhooks {
             .await?
             .ok_or(WebhookError::NotFound)?;
         Ok(delivery(&row)?)
+    }
+
+    /// How the deliveries stand that came about since a time, in milliseconds since the epoch:
+    /// counts among the newest 100,000 of the application.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delivery_counts(
+        &self,
+        application: ApplicationId,
+        since: i64,
+    ) -> Result<Vec<(DeliveryState, i64)>, WebhookError> {
+        let mut connection = self.room.database.read().await?;
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT state, COUNT(*) FROM (SELECT state, created_at FROM deliveries \
+             WHERE application_id = $1 ORDER BY id DESC LIMIT $2) AS newest \
+             WHERE created_at >= $3 GROUP BY state ORDER BY state",
+        )
+        .bind(application.0)
+        .bind(MOST_COUNTED)
+        .bind(since)
+        .fetch_all(&mut *connection)
+        .await?;
+        let read = |(state, count)| (DeliveryState::from_row(state), count);
+        Ok(rows.into_iter().map(read).collect())
     }
 
     /// The attempts of one delivery, oldest first.

@@ -1,0 +1,29 @@
+//! The management API, from outside: what a token reaches, what it does not, what is refused,
+//! and that no answer tells a secret twice.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failing test should stop"
+)]
+
+#[expect(dead_code, reason = "other test programs use the rest")]
+#[path = "support/processes.rs"]
+mod processes;
+#[expect(dead_code, reason = "other test programs use the rest")]
+#[path = "support/subscriber.rs"]
+mod subscriber;
+
+#[path = "management/scene.rs"]
+mod scene;
+
+#[path = "management/applications.rs"]
+mod applications;
+#[path = "management/input.rs"]
+mod input;
+#[path = "management/reading.rs"]
+mod reading;
+#[path = "management/walls.rs"]
+mod walls;
+#[path = "management/webhooks.rs"]
+mod webhooks;
