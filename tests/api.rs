@@ -12,3 +12,9 @@ mod processes;
 
 #[path = "api/picking.rs"]
 mod picking;
+
+#[path = "api/hostile.rs"]
+mod hostile;
+
+#[path = "api/wire.rs"]
+mod wire;
