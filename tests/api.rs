@@ -16,5 +16,8 @@ mod picking;
 #[path = "api/hostile.rs"]
 mod hostile;
 
+#[path = "support/postgres.rs"]
+mod postgres;
+
 #[path = "api/wire.rs"]
 mod wire;

@@ -348,6 +348,18 @@ async fn a_member_may_hold_anything_and_nothing_breaks() {
     every_member_may_hold_anything(&Victim::start(&[]).await).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_does_anything_where_the_database_is_postgresql() {
+    // It refuses texts that SQLite takes, with a NUL for instance.
+    let key = longshore::access::MasterKey::generate();
+    let database = crate::postgres::database();
+    let settings = [
+        ("LONGSHORE_DATABASE_URL", database.as_str()),
+        ("LONGSHORE_MASTER_KEY", key.as_str()),
+    ];
+    every_member_may_hold_anything(&Victim::start(&settings).await).await;
+}
+
 #[tokio::test]
 async fn unknown_members_are_passed_over() {
     let victim = Victim::start(&[]).await;

@@ -40,6 +40,11 @@ impl Reply {
         let told = format!("{asked:?}: {status} {text}");
         if status < 400 {
             assert!((200..400).contains(&status), "{told}");
+            for cloud in self.json().as_object().into_iter().flat_map(|o| o.values()) {
+                let code = cloud["error"]["code"].as_str().unwrap_or_default();
+                let ours = ["internal", "dropbox-unexpected", "dropbox-unavailable"];
+                assert!(!ours.contains(&code), "{told}");
+            }
             return;
         }
         let body = self.json();
