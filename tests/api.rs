@@ -12,3 +12,12 @@ mod processes;
 
 #[path = "api/picking.rs"]
 mod picking;
+
+#[path = "api/hostile.rs"]
+mod hostile;
+
+#[path = "support/postgres.rs"]
+mod postgres;
+
+#[path = "api/wire.rs"]
+mod wire;

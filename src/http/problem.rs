@@ -16,6 +16,9 @@ use super::request_id;
 
 mod rooms;
 
+/// Characters of a message at most: a parser's words repeat what a client sent, however long.
+const LONGEST_MESSAGE: usize = 400;
+
 /// An error as it is told to a client.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -33,10 +36,15 @@ pub struct Refusal(pub Problem);
 impl Problem {
     /// A problem with a stable code and a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
         Self {
             status,
             code,
-            message: message.into(),
+            message,
             reason: None,
             retry_after: None,
         }
@@ -166,5 +174,18 @@ impl ResponseError for Refusal {
 impl<E: Into<Problem>> From<E> for Refusal {
     fn from(error: E) -> Self {
         Self(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_as_long_as_people_read_and_no_longer() {
+        let whole = "é".repeat(LONGEST_MESSAGE);
+        assert_eq!(Problem::bad_request(whole.as_str()).message(), whole);
+        let cut = Problem::bad_request(format!("{whole}x"));
+        assert_eq!(cut.message(), format!("{whole}…"));
     }
 }
