@@ -10,8 +10,28 @@
 #[path = "support/processes.rs"]
 mod processes;
 
+use processes::free_port;
+
 #[path = "api/picking.rs"]
 mod picking;
+
+#[path = "api/access.rs"]
+mod access;
+
+#[path = "api/eavesdropper.rs"]
+mod eavesdropper;
+
+#[path = "api/hostile_paths.rs"]
+mod hostile_paths;
+
+#[path = "api/secrets.rs"]
+mod secrets;
+
+#[path = "support/redis.rs"]
+mod redis;
+
+#[path = "support/subscriber.rs"]
+mod subscriber;
 
 #[path = "api/hostile.rs"]
 mod hostile;
