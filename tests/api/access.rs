@@ -100,7 +100,12 @@ async fn pick(person: &Person, store: Value, allowed: &Value) -> (u16, Value) {
 async fn only_pages_of_allowed_origins_may_use_an_application() {
     let world = World::start(&[]);
     let origins = ["https://shop.test", "http://localhost:3000"];
-    let options = ["--allowed-origin", origins[0], "--allowed-origin", origins[1]];
+    let options = [
+        "--allowed-origin",
+        origins[0],
+        "--allowed-origin",
+        origins[1],
+    ];
     let application = world.application(&options);
     let everyones = world.application(&[]);
     let ask = async |route: &str, apikey: &str, origin: &str| {
@@ -112,11 +117,21 @@ async fn only_pages_of_allowed_origins_may_use_an_application() {
         let answer = request.json(&body).send().await.unwrap();
         let open = answer.headers().get("access-control-allow-origin").cloned();
         // The page must be able to read why it was refused.
-        assert_eq!(open.is_some_and(|o| o == "*"), !origin.is_empty(), "{route}");
+        assert_eq!(
+            open.is_some_and(|o| o == "*"),
+            !origin.is_empty(),
+            "{route}"
+        );
         answer.json::<Value>().await.unwrap()["code"].clone()
     };
     for route in ROUTES {
-        for origin in ["", origins[0], origins[1], "https://SHOP.test", &application.url] {
+        for origin in [
+            "",
+            origins[0],
+            origins[1],
+            "https://SHOP.test",
+            &application.url,
+        ] {
             let code = ask(route, &application.apikey, origin).await;
             assert_ne!(code, "origin-not-allowed", "{route} {origin}");
         }
@@ -154,7 +169,11 @@ async fn a_browser_may_ask_first_and_need_not_ask_again_for_a_while() {
             .unwrap()
     };
     let handle = "/api/file/AAAAAAAAAAAAAAAAAAAA";
-    let files = [(handle, "DELETE"), (handle, "POST"), ("/AAAAAAAAAAAAAAAAAAAA", "GET")];
+    let files = [
+        (handle, "DELETE"),
+        (handle, "POST"),
+        ("/AAAAAAAAAAAAAAAAAAAA", "GET"),
+    ];
     for (path, method) in ROUTES.map(|route| (route, "POST")).into_iter().chain(files) {
         let answer = ask(path, method).await;
         assert_eq!(answer.status(), 204, "{path}");
@@ -164,7 +183,12 @@ async fn a_browser_may_ask_first_and_need_not_ask_again_for_a_while() {
         assert!(header("access-control-allow-methods").contains(method));
         assert!(header("access-control-allow-headers").contains("filestack-trace-span"));
         // Without cookies there is nothing that a page could borrow.
-        assert!(answer.headers().get("access-control-allow-credentials").is_none());
+        assert!(
+            answer
+                .headers()
+                .get("access-control-allow-credentials")
+                .is_none()
+        );
     }
     for own in ["/api/v1/applications", "/portal"] {
         let answer = ask(own, "GET").await;
@@ -190,8 +214,14 @@ async fn with_security_on_every_call_needs_a_policy_that_allows_it() {
         (half, "no signature"),
         (upper, "another signature"),
         (policy(&application, json!({ "expiry": 1 })), "expired"),
-        (policy(&other, json!({ "call": ["pick"] })), "of another application"),
-        (policy(&application, json!({ "call": ["read", "stat"] })), "for other calls"),
+        (
+            policy(&other, json!({ "call": ["pick"] })),
+            "of another application",
+        ),
+        (
+            policy(&application, json!({ "call": ["read", "stat"] })),
+            "for other calls",
+        ),
         (policy(&application, json!({ "call": [] })), "for no call"),
     ] {
         for (route, status) in [
@@ -229,7 +259,11 @@ async fn both_alphabets_are_read_in_bodies_queries_and_paths() {
     let text = json!({ "expiry": 99_999_999_999_i64, "x": "?>?>?>>>???~~~~>>>ÿÿÿ" }).to_string();
     let standard = STANDARD.encode(&text);
     assert!(standard.contains('+') && standard.contains('/'));
-    for policy in [standard, URL_SAFE.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+    for policy in [
+        standard,
+        URL_SAFE.encode(&text),
+        URL_SAFE_NO_PAD.encode(&text),
+    ] {
         let allowed = signed(policy.clone(), &application);
         let person = connected(&application, &allowed).await;
         let (status, picked) = pick(&person, json!({}), &allowed).await;
@@ -321,8 +355,16 @@ async fn a_policy_says_where_a_file_may_be_stored() {
         // Choosing a place is a call of its own.
         (&json!({ "call": ["pick"] }), json!({}), 200),
         (&json!({ "call": ["pick"] }), json!({ "path": "/a/" }), 403),
-        (&json!({ "call": ["pick"] }), json!({ "container": "a" }), 403),
-        (&json!({ "call": ["pick", "store"] }), json!({ "path": "/a/" }), 200),
+        (
+            &json!({ "call": ["pick"] }),
+            json!({ "container": "a" }),
+            403,
+        ),
+        (
+            &json!({ "call": ["pick", "store"] }),
+            json!({ "path": "/a/" }),
+            200,
+        ),
     ] {
         let allowed = policy(&application, limits.clone());
         let (got, body) = pick(&person, store.clone(), &allowed).await;
@@ -354,9 +396,17 @@ async fn a_policys_handle_and_call_limit_what_is_done_with_a_file() {
         (Method::POST, "", 403),
     ] {
         let own = policy(&application, own.clone());
-        assert_eq!(ask(method.clone(), path, &own).await, own_status, "{method} {path}");
+        assert_eq!(
+            ask(method.clone(), path, &own).await,
+            own_status,
+            "{method} {path}"
+        );
         let foreign = policy(&application, foreign.clone());
-        assert_eq!(ask(method.clone(), path, &foreign).await, 403, "{method} {path}");
+        assert_eq!(
+            ask(method.clone(), path, &foreign).await,
+            403,
+            "{method} {path}"
+        );
     }
     let revoke = policy(&application, json!({ "handle": first, "call": "revoke" }));
     assert_eq!(ask(Method::DELETE, "", &revoke).await, 200);

@@ -38,7 +38,11 @@ impl Eavesdropper {
     /// The values that passed under this name, in JSON or in a form.
     pub fn values(&self, name: &str) -> Vec<String> {
         let heard = String::from_utf8_lossy(&self.heard.lock().unwrap()).into_owned();
-        let marks = [format!("\"{name}\":\""), format!("\"{name}\": \""), format!("{name}=")];
+        let marks = [
+            format!("\"{name}\":\""),
+            format!("\"{name}\": \""),
+            format!("{name}="),
+        ];
         let mut values: Vec<String> = Vec::new();
         for mark in marks {
             for (at, _) in heard.match_indices(&mark) {

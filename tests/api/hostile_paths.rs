@@ -118,12 +118,18 @@ async fn paths_and_queries_may_hold_anything() {
         "?state=AAAA&code=x&code=y",
     ] {
         let reply = wire::ask(url, "GET", &format!("{callback}{query}"), &[], b"").await;
-        assert!((400..500).contains(&reply.status), "{query}: {}", reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{query}: {}",
+            reply.text()
+        );
         assert!(!reply.text().contains("<script>alert"), "{query}");
     }
     for bytes in [10_000, 60_000] {
         let path = format!("/{}", "a".repeat(bytes));
-        wire::ask(url, "GET", &path, &[], b"").await.is_fit("a long path");
+        wire::ask(url, "GET", &path, &[], b"")
+            .await
+            .is_fit("a long path");
     }
     victim.is_unharmed().await;
 }
@@ -179,7 +185,12 @@ async fn headers_may_hold_anything() {
     let many_ranges = format!("Range: bytes={}", "0-0,".repeat(1_000));
     let long = format!("If-None-Match: \"{}\"", "x".repeat(8_000));
     let basic = |text: &[u8]| format!("Authorization: Basic {}", STANDARD.encode(text));
-    let basics = [basic(b"app"), basic(b"app:"), basic(b":"), basic(b"app:\xff\xfe\0")];
+    let basics = [
+        basic(b"app"),
+        basic(b"app:"),
+        basic(b":"),
+        basic(b"app:\xff\xfe\0"),
+    ];
     let lines = [
         "Range: bytes=",
         "Range: bytes=-",
@@ -263,7 +274,11 @@ async fn what_is_not_even_http_is_turned_away() {
         request("GET / HTTP/1.1", &many).into_bytes(),
         request("POST /store/ HTTP/1.1", "Content-Length: -1\r\n").into_bytes(),
         request("POST /store/ HTTP/1.1", "Content-Length: x\r\n").into_bytes(),
-        request("POST /store/ HTTP/1.1", "Content-Length: 1\r\nContent-Length: 2\r\n").into_bytes(),
+        request(
+            "POST /store/ HTTP/1.1",
+            "Content-Length: 1\r\nContent-Length: 2\r\n",
+        )
+        .into_bytes(),
         request(
             "POST /store/ HTTP/1.1",
             "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
@@ -279,7 +294,10 @@ async fn what_is_not_even_http_is_turned_away() {
         else {
             continue;
         };
-        assert!(reply.status == 0 || (400..500).contains(&reply.status), "{begin}: {reply:?}");
+        assert!(
+            reply.status == 0 || (400..500).contains(&reply.status),
+            "{begin}: {reply:?}"
+        );
     }
     victim.is_unharmed().await;
 }
@@ -291,11 +309,32 @@ async fn a_policy_may_hold_anything() {
     let url = &victim.service.url;
     let (apikey, secret) = (&victim.application.apikey, &victim.application.secret);
     let members = [
-        "expiry", "call", "handle", "url", "path", "container", "minSize", "maxSize",
+        "expiry",
+        "call",
+        "handle",
+        "url",
+        "path",
+        "container",
+        "minSize",
+        "maxSize",
     ];
     let values = [
-        "null", "true", "-1", "1e999", "1.5", "99999999999999999999999", "\"\"", "\"x\"", "[]", "{}",
-        "[[[[]]]]", "[null,7,\"read\"]", "\"(\"", "\"(a+)+$\"", "\"a{1000}{1000}\"", "\"\\u0000\"",
+        "null",
+        "true",
+        "-1",
+        "1e999",
+        "1.5",
+        "99999999999999999999999",
+        "\"\"",
+        "\"x\"",
+        "[]",
+        "{}",
+        "[[[[]]]]",
+        "[null,7,\"read\"]",
+        "\"(\"",
+        "\"(a+)+$\"",
+        "\"a{1000}{1000}\"",
+        "\"\\u0000\"",
         "\"(?P<x>.)\\\\k<x>\"",
     ];
     let mut texts: Vec<Vec<u8>> = [&b""[..], b"{", b"null", b"[]", b"7", b"\"x\"", b"\xff\xfe"]
@@ -304,7 +343,11 @@ async fn a_policy_may_hold_anything() {
     texts.push(format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000)).into_bytes());
     for member in members {
         for value in values {
-            let expiry = if member == "expiry" { "" } else { "\"expiry\":99999999999," };
+            let expiry = if member == "expiry" {
+                ""
+            } else {
+                "\"expiry\":99999999999,"
+            };
             texts.push(format!("{{{expiry}\"{member}\":{value}}}").into_bytes());
         }
     }
@@ -313,7 +356,11 @@ async fn a_policy_may_hold_anything() {
     policies.push("ÿ\0".to_owned());
     policies.push("A".repeat(17 * 1024));
     for policy in policies {
-        for signature in [sign_policy(&policy, secret), "00".to_owned(), "ÿ".to_owned()] {
+        for signature in [
+            sign_policy(&policy, secret),
+            "00".to_owned(),
+            "ÿ".to_owned(),
+        ] {
             let body = json!({
                 "apikey": apikey, "token": victim.person.token, "policy": policy,
                 "signature": signature, "clouds": { "dropbox": { "path": "/a.txt" } },
@@ -322,13 +369,18 @@ async fn a_policy_may_hold_anything() {
             for route in ["/prefetch", "/metadata", "/store/"] {
                 let reply = wire::post(url, route, body.to_string().as_bytes()).await;
                 reply.is_fit(&format!("{route} {policy}"));
-                assert!(signature.len() == 64 || reply.status >= 400, "{route} {policy}");
+                assert!(
+                    signature.len() == 64 || reply.status >= 400,
+                    "{route} {policy}"
+                );
             }
             let query: String = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("policy", &policy)
                 .append_pair("signature", &signature)
                 .finish();
-            let encoded = query.replace("policy=", "policy:").replace("&signature=", ",signature:");
+            let encoded = query
+                .replace("policy=", "policy:")
+                .replace("&signature=", ",signature:");
             for path in [
                 format!("/{handle}?{query}"),
                 format!("/api/file/{handle}/metadata?exif=true&{query}"),
@@ -395,9 +447,22 @@ async fn a_key_of_nobody_is_told_as_one() {
     let url = &victim.service.url;
     let own = &victim.application.apikey;
     let long = "A".repeat(40_000);
-    for apikey in ["Aunknown", "\0", "' OR 1=1 --", "%00", &own.to_lowercase(), &long, "é"] {
+    for apikey in [
+        "Aunknown",
+        "\0",
+        "' OR 1=1 --",
+        "%00",
+        &own.to_lowercase(),
+        &long,
+        "é",
+    ] {
         for route in [
-            "/prefetch", "/folder/list", "/metadata", "/auth/status", "/auth/logout", "/store/",
+            "/prefetch",
+            "/folder/list",
+            "/metadata",
+            "/auth/status",
+            "/auth/logout",
+            "/store/",
             "/link/",
         ] {
             let body = json!({

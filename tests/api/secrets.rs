@@ -56,17 +56,31 @@ async fn refused(told: &mut Told, ask: reqwest::RequestBuilder) {
     let (status, url) = (answer.status(), answer.url().path().to_owned());
     let headers = format!("{:?}", answer.headers());
     assert!(status.as_u16() >= 400, "{url}: {status}");
-    told.add(&format!("a refusal of {url:.60}"), headers + &answer.text().await.unwrap());
+    told.add(
+        &format!("a refusal of {url:.60}"),
+        headers + &answer.text().await.unwrap(),
+    );
 }
 
 /// Every way in which a policy comes, once to be obeyed and once to be refused.
-async fn policies(told: &mut Told, application: &Application, person: &Person, handle: &str) -> Vec<String> {
+async fn policies(
+    told: &mut Told,
+    application: &Application,
+    person: &Person,
+    handle: &str,
+) -> Vec<String> {
     let url = &application.url;
     let mut used = Vec::new();
     for (members, fine) in [
-        (json!({ "expiry": 99_999_999_999_i64, "call": ["pick", "read", "stat"] }), true),
+        (
+            json!({ "expiry": 99_999_999_999_i64, "call": ["pick", "read", "stat"] }),
+            true,
+        ),
         (json!({ "expiry": 1, "call": ["read"] }), false),
-        (json!({ "expiry": 99_999_999_999_i64, "call": ["convert"], "x": "?>?>~~~>>>" }), false),
+        (
+            json!({ "expiry": 99_999_999_999_i64, "call": ["convert"], "x": "?>?>~~~>>>" }),
+            false,
+        ),
     ] {
         let policy = STANDARD.encode(members.to_string());
         let signature = sign_policy(&policy, &application.secret);
@@ -74,7 +88,10 @@ async fn policies(told: &mut Told, application: &Application, person: &Person, h
             format!("{url}/{handle}?policy={policy}&signature={signature}"),
             format!("{url}/api/file/{handle}/metadata?policy={policy}&signature={signature}"),
             format!("{url}/security=policy:{policy},signature:{signature}/{handle}"),
-            format!("{url}/{}/security=s:{signature},p:{policy}/{handle}", application.apikey),
+            format!(
+                "{url}/{}/security=s:{signature},p:{policy}/{handle}",
+                application.apikey
+            ),
             format!("{url}/security%3Dpolicy:{policy},signature:{signature}%2F{handle}"),
         ] {
             if fine {
@@ -109,7 +126,10 @@ async fn basic(told: &mut Told, application: &Application, handle: &str) {
         let request = http().request(method, format!("{file}{path}"));
         request.basic_auth("app", Some(secret))
     };
-    let good = ask(Method::GET, "", &application.secret).send().await.unwrap();
+    let good = ask(Method::GET, "", &application.secret)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(good.status(), 200);
     // One letter beside the secret tells nearly all of it.
     let near = format!("{}x", application.secret);
@@ -131,9 +151,17 @@ async fn misplaced(told: &mut Told, person: &Person, secrets: &[String]) {
                 "clouds": { "dropbox": { "path": "/a.txt" } } }),
         ] {
             for route in ["/folder/list", "/store/", "/auth/logout"] {
-                let answer = http().post(format!("{url}{route}")).json(&body).send().await.unwrap();
+                let answer = http()
+                    .post(format!("{url}{route}"))
+                    .json(&body)
+                    .send()
+                    .await
+                    .unwrap();
                 if answer.status().as_u16() >= 400 {
-                    told.add("a refusal of a misplaced secret", answer.text().await.unwrap());
+                    told.add(
+                        "a refusal of a misplaced secret",
+                        answer.text().await.unwrap(),
+                    );
                 }
             }
         }
@@ -143,18 +171,33 @@ async fn misplaced(told: &mut Told, person: &Person, secrets: &[String]) {
 /// What Dropbox can do to a connection, so that every complaint about it is heard.
 async fn trouble(told: &mut Told, dropbox: &Dropbox, person: &Person) {
     let fault = async |route: &str, code: u16, body: &str| {
-        let rule = json!({ "route": route, "times": 2, "kind": "status", "code": code, "body": body });
+        let rule =
+            json!({ "route": route, "times": 2, "kind": "status", "code": code, "body": body });
         dropbox.fault(rule).await;
     };
     let expire = format!("{}/_sandbox/expire_tokens", dropbox.url);
     http().post(&expire).send().await.unwrap();
     fault("oauth2/token", 500, "no").await;
-    told.add("a listing", person.call("/folder/list", json!({ "clouds": { "dropbox": {} } })).await.1["dropbox"].to_string());
+    told.add(
+        "a listing",
+        person
+            .call("/folder/list", json!({ "clouds": { "dropbox": {} } }))
+            .await
+            .1["dropbox"]
+            .to_string(),
+    );
     fault("files/download", 500, "no").await;
     let (_, picked) = person.pick("/a.txt").await;
     assert!(picked["dropbox"]["handle"].is_string(), "{picked}");
     fault("files/list_folder", 418, "{\"error_summary\":\"strange/\"}").await;
-    told.add("a listing", person.call("/folder/list", json!({ "clouds": { "dropbox": {} } })).await.1["dropbox"].to_string());
+    told.add(
+        "a listing",
+        person
+            .call("/folder/list", json!({ "clouds": { "dropbox": {} } }))
+            .await
+            .1["dropbox"]
+            .to_string(),
+    );
     dropbox.clear_faults().await;
     // A callback that nobody awaits, and one whose code Dropbox does not know.
     let mut stranger = person.application.stranger();
@@ -173,7 +216,9 @@ async fn trouble(told: &mut Told, dropbox: &Dropbox, person: &Person) {
             "body": "{\"error\":\"invalid_grant\",\"error_description\":\"refresh token is invalid\"}",
         }))
         .await;
-    let (_, dead) = person.call("/folder/list", json!({ "clouds": { "dropbox": {} } })).await;
+    let (_, dead) = person
+        .call("/folder/list", json!({ "clouds": { "dropbox": {} } }))
+        .await;
     told.add("a listing", dead["dropbox"]["error"].to_string());
 }
 
@@ -193,14 +238,38 @@ fn printed(service: &Service, arguments: &[&str], changed: &[(&str, String)]) ->
 fn complaints(told: &mut Told, service: &Service, database: &str) {
     let database = |from: &str, to: &str| database.replace(from, to);
     for (name, value) in [
-        ("LONGSHORE_DATABASE_URL", database("host=", "host=%2Fnowhere")),
-        ("LONGSHORE_DATABASE_URL", database("postgres://", "postgrex://")),
-        ("LONGSHORE_DATABASE_URL", database("@localhost/", "@local host:x/")),
-        ("LONGSHORE_REDIS_URL", format!("redis://:{REDIS_PASSWORD}@127.0.0.1:x/")),
-        ("LONGSHORE_REDIS_URL", format!("rediz://:{REDIS_PASSWORD}@127.0.0.1/")),
-        ("LONGSHORE_MASTER_KEY", format!("{S3_SECRET}{REDIS_PASSWORD}")),
-        ("LONGSHORE_DROPBOX_API_URL", format!("ftp://x:{S3_SECRET}@127.0.0.1/")),
-        ("LONGSHORE_STORAGE_URL", format!("s4://x:{S3_SECRET}@bucket")),
+        (
+            "LONGSHORE_DATABASE_URL",
+            database("host=", "host=%2Fnowhere"),
+        ),
+        (
+            "LONGSHORE_DATABASE_URL",
+            database("postgres://", "postgrex://"),
+        ),
+        (
+            "LONGSHORE_DATABASE_URL",
+            database("@localhost/", "@local host:x/"),
+        ),
+        (
+            "LONGSHORE_REDIS_URL",
+            format!("redis://:{REDIS_PASSWORD}@127.0.0.1:x/"),
+        ),
+        (
+            "LONGSHORE_REDIS_URL",
+            format!("rediz://:{REDIS_PASSWORD}@127.0.0.1/"),
+        ),
+        (
+            "LONGSHORE_MASTER_KEY",
+            format!("{S3_SECRET}{REDIS_PASSWORD}"),
+        ),
+        (
+            "LONGSHORE_DROPBOX_API_URL",
+            format!("ftp://x:{S3_SECRET}@127.0.0.1/"),
+        ),
+        (
+            "LONGSHORE_STORAGE_URL",
+            format!("s4://x:{S3_SECRET}@bucket"),
+        ),
         ("LONGSHORE_DROPBOX_PAGE_LIMIT", "many".to_owned()),
     ] {
         let text = printed(service, &["serve"], &[(name, value)]);
@@ -252,7 +321,9 @@ async fn no_secret_is_in_a_log_or_a_refusal() {
     redis.command(&["CONFIG", "SET", "requirepass", REDIS_PASSWORD]);
     let database = postgres::database();
     let database = database.replace("postgres@", &format!("postgres:{DATABASE_PASSWORD}@"));
-    let queue = redis.url().replace("redis://", &format!("redis://:{REDIS_PASSWORD}@"));
+    let queue = redis
+        .url()
+        .replace("redis://", &format!("redis://:{REDIS_PASSWORD}@"));
     let master_key = MasterKey::generate();
     let service = Service::start(
         dir.path(),
@@ -287,10 +358,14 @@ async fn no_secret_is_in_a_log_or_a_refusal() {
     basic(&mut told, &application, handle).await;
     let management = http().get(format!("{}/api/v1/applications", service.url));
     drop(management.bearer_auth(&token).send().await.unwrap());
-    eventually("both endpoints were asked", Duration::from_secs(20), async || {
-        let bad = subscriber.received(&format!("/bad?key={HOOK_SECRET}"));
-        bad.len() >= 2 && !subscriber.received("/good").is_empty()
-    })
+    eventually(
+        "both endpoints were asked",
+        Duration::from_secs(20),
+        async || {
+            let bad = subscriber.received(&format!("/bad?key={HOOK_SECRET}"));
+            bad.len() >= 2 && !subscriber.received("/good").is_empty()
+        },
+    )
     .await;
     trouble(&mut told, &dropbox, &person).await;
     let session = person.token.clone().unwrap();
@@ -298,13 +373,20 @@ async fn no_secret_is_in_a_log_or_a_refusal() {
     misplaced(&mut told, &person, &strays).await;
     redis.kill();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let ready = http().get(format!("{}/readyz", service.url)).send().await.unwrap();
+    let ready = http()
+        .get(format!("{}/readyz", service.url))
+        .send()
+        .await
+        .unwrap();
     told.add("readyz", ready.text().await.unwrap());
     assert_eq!(person.call("/auth/logout", json!({})).await.0, 200);
     complaints(&mut told, &service, &database);
 
     let log = service.running.read_log();
-    assert!(log.contains(" TRACE ") || log.contains(" DEBUG "), "the log says too little");
+    assert!(
+        log.contains(" TRACE ") || log.contains(" DEBUG "),
+        "the log says too little"
+    );
     told.add("the log", log);
     let mut secrets = vec![
         ("application's secret", application.secret.clone()),
@@ -321,9 +403,17 @@ async fn no_secret_is_in_a_log_or_a_refusal() {
         ("Basic credentials", format!("app:{}", application.secret)),
     ];
     secrets.extend(used.into_iter().map(|text| ("policy or signature", text)));
-    secrets.extend(endpoint_secrets.into_iter().map(|text| ("endpoint's secret", text)));
+    secrets.extend(
+        endpoint_secrets
+            .into_iter()
+            .map(|text| ("endpoint's secret", text)),
+    );
     for name in ["access_token", "refresh_token", "code", "code_verifier"] {
-        let heard: Vec<_> = wire.values(name).into_iter().filter(|v| v.len() >= 12).collect();
+        let heard: Vec<_> = wire
+            .values(name)
+            .into_iter()
+            .filter(|v| v.len() >= 12)
+            .collect();
         assert!(!heard.is_empty(), "no {name} passed to Dropbox");
         secrets.extend(heard.into_iter().map(|value| (name, value)));
     }
