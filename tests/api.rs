@@ -8,6 +8,7 @@
 )]
 
 #[path = "support/processes.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod processes;
 
 use processes::free_port;
@@ -21,6 +22,9 @@ mod access;
 #[path = "api/eavesdropper.rs"]
 mod eavesdropper;
 
+#[path = "api/hostile_access.rs"]
+mod hostile_access;
+
 #[path = "api/hostile_paths.rs"]
 mod hostile_paths;
 
@@ -31,6 +35,7 @@ mod secrets;
 mod redis;
 
 #[path = "support/subscriber.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod subscriber;
 
 #[path = "api/hostile.rs"]
