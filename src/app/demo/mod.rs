@@ -180,6 +180,7 @@ async fn prepare(settings: &Settings, clock: Clock, app_secret: String) -> anyho
         }),
         security_enabled: false,
         allowed_origins: Vec::new(),
+        storage_path: String::new(),
     };
     let (application, _) = tools.applications.create(new).await?;
     let webhooks = super::webhooks(settings, &tools).await?;
