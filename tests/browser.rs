@@ -8,7 +8,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What plays the person's Dropbox. The scripts know these names.
@@ -115,6 +115,9 @@ fn a_server_without_the_demo_says_how_to_run_it() {
 
 /// Runs one script against a demo of its own.
 fn run(script: &str) {
+    // One browser at a time: several would fight for the processors and miss their deadlines.
+    static BROWSER: Mutex<()> = Mutex::new(());
+    let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     prepare_node();
     let mut demo = Demo::start();
     let output = Command::new("node")

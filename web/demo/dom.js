@@ -53,14 +53,18 @@ export function icon(name) {
   return svg;
 }
 
+/** Marks that turn the direction or cannot be seen: they make `exe` look like `pdf`. */
+// eslint-disable-next-line no-control-regex -- these are what it is for
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /**
- * A name from outside. It may be written from right to left, or hold marks that turn the
- * direction; `bdi` keeps that to itself.
+ * A name from outside. It may be written from right to left; `bdi` keeps that to itself. A mark
+ * that turns the direction within it is shown as what it is, a mark.
  * @param {string} name
  * @param {string} [className]
  */
 export function isolated(name, className = "") {
-  return h("bdi", { class: className, text: name });
+  return h("bdi", { class: className, text: name.replace(UNSEEN, "\ufffd") });
 }
 
 /**

@@ -96,7 +96,7 @@ export class Story {
       known.attempts.push(webhook);
       return this.#draw(known);
     }
-    const { title, about } = describe(webhook.body);
+    const { title, about, number } = describe(webhook.body);
     /** @type {Card} */
     const card = {
       marks: h("p", { class: "marks" }),
@@ -108,7 +108,7 @@ export class Story {
     const open = h("details", {}, h("summary", { text: "Body and signatures" }), card.proof);
     card.element.append(
       h("div", { class: "about" },
-        h("p", { class: "event" }, h("code", { text: title }), isolated(about, "file")),
+        h("p", { class: "event" }, h("code", { text: title }), isolated(about, "file"), h("span", { class: "hint number", text: number })),
         h("time", { text: timeOfDay(webhook.received_at) })),
       h("div", { class: "tries" }, card.marks, card.words),
       open);
@@ -176,9 +176,9 @@ function describe(body) {
   try {
     const { action, id, text } = JSON.parse(body);
     const about = text?.filename ?? text?.url ?? "";
-    return { title: String(action), about: `${about} · event ${id}` };
+    return { title: String(action), about: String(about), number: `event ${id}` };
   } catch {
-    return { title: "not JSON", about: "" };
+    return { title: "not JSON", about: "", number: "" };
   }
 }
 

@@ -1,6 +1,7 @@
 // Pictures of every state, at two sizes, in light and dark: target/screenshots.
-// With --readme also the two small ones of the README.
+// With --readme only the two of the README, into docs/images.
 
+import { fileURLToPath } from "node:url";
 import { DEMO, PICTURES, connect, entry, files, inBrowser, openDemo } from "./browser.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -122,6 +123,41 @@ async function webhooks(page, take) {
   await page.locator(".headed").scrollIntoViewIfNeeded();
   await take("failing");
   await page.getByRole("switch").click();
+}
+
+/** The two pictures of the README, in docs/images. */
+async function forReadme() {
+  const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));
+  const viewport = { width: 1100, height: 690 };
+  await inBrowser("screenshots-readme", async (context) => {
+    const page = await openDemo(context);
+    await connect(page);
+    await page.getByRole("searchbox").fill("harbor");
+    await entry(page, "Harbor at noon.jpg").waitFor();
+    await page.getByRole("button", { name: "Show as grid" }).click();
+    await entry(page, "Harbor at dawn.jpg").click();
+    await entry(page, "Harbor at dusk.jpg").click();
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: `${images}picker.png`, animations: "disabled" });
+    await page.getByRole("button", { name: /^Upload/ }).click();
+    await page.getByText("Both signatures verified").nth(1).waitFor();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("switch").check();
+    await page.locator("#pick").click();
+    await page.getByRole("searchbox").fill("tide");
+    await entry(page, "Tide tables.csv").click();
+    await page.getByRole("button", { name: /^Upload/ }).click();
+    await page.getByText("attempt 3 is due").waitFor();
+    await page.evaluate(() => window.scrollTo(0, 0));
+    await page.screenshot({ path: `${images}webhooks.png`, animations: "disabled" });
+    await page.getByRole("switch").uncheck();
+  }, { viewport, colorScheme: "light" });
+}
+
+if (process.argv.includes("--readme")) {
+  await forReadme();
+  process.exit();
 }
 
 for (const [size, viewport] of Object.entries(SIZES)) {

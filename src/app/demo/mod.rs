@@ -8,6 +8,7 @@ mod pictures;
 mod samples;
 mod scratch;
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,7 +77,8 @@ pub(super) async fn run(
         asked = &mut stopped => return asked,
         started = start(&arguments, &scratch, clock) => started?,
     };
-    println!("{}", running.greeting);
+    // Whoever reads this may have gone already (`| head`): that ends no demo.
+    drop(writeln!(std::io::stdout(), "{}", running.greeting));
     let asked = stopped.await;
     eprintln!("stopping");
     running.service.stop().await;
