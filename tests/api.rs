@@ -25,6 +25,9 @@ mod eavesdropper;
 #[path = "api/hostile_access.rs"]
 mod hostile_access;
 
+#[path = "api/hostile_files.rs"]
+mod hostile_files;
+
 #[path = "api/hostile_paths.rs"]
 mod hostile_paths;
 
