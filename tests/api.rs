@@ -8,7 +8,6 @@
 )]
 
 #[path = "support/processes.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod processes;
 
 use processes::free_port;
@@ -38,7 +37,6 @@ mod secrets;
 mod redis;
 
 #[path = "support/subscriber.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod subscriber;
 
 #[path = "api/hostile.rs"]
