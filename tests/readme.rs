@@ -6,7 +6,6 @@
     reason = "a failing test should stop"
 )]
 
-#[expect(dead_code, reason = "other test programs use the rest")]
 #[path = "support/processes.rs"]
 mod processes;
 
