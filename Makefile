@@ -24,8 +24,10 @@ tools:
 	scripts/install-test-tools
 
 ## Measure, as ratios against public tools in the same run; writes docs/benchmarks.md.
+## ROWS=copy,read measures these parts alone.
 bench:
-	scripts/bench
+	scripts/install-bench-tools
+	ROWS=$(ROWS) $(CARGO) bench --locked --bench service
 
 fmt:
 	$(CARGO) fmt

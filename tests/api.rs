@@ -8,10 +8,35 @@
 )]
 
 #[path = "support/processes.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod processes;
+
+use processes::free_port;
 
 #[path = "api/picking.rs"]
 mod picking;
+
+#[path = "api/access.rs"]
+mod access;
+
+#[path = "api/eavesdropper.rs"]
+mod eavesdropper;
+
+#[path = "api/hostile_access.rs"]
+mod hostile_access;
+
+#[path = "api/hostile_paths.rs"]
+mod hostile_paths;
+
+#[path = "api/secrets.rs"]
+mod secrets;
+
+#[path = "support/redis.rs"]
+mod redis;
+
+#[path = "support/subscriber.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod subscriber;
 
 #[path = "api/hostile.rs"]
 mod hostile;

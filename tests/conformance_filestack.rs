@@ -27,10 +27,8 @@ use processes::{APP_KEY, APP_SECRET, Application, Dropbox, Service, eventually};
 use subscriber::Subscriber;
 
 #[path = "support/processes.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod processes;
 #[path = "support/subscriber.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod subscriber;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");

@@ -7,10 +7,9 @@
     reason = "a failing test should stop"
 )]
 
-#[expect(dead_code, reason = "other test programs use the rest")]
 #[path = "support/processes.rs"]
 mod processes;
-#[expect(dead_code, reason = "other test programs use the rest")]
+
 #[path = "support/subscriber.rs"]
 mod subscriber;
 

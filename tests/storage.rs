@@ -18,6 +18,8 @@ mod only_s3;
 mod places;
 #[path = "storage/promises.rs"]
 mod promises;
+#[path = "support/s3.rs"]
+mod s3_server;
 
 /// Runs every promise against every store.
 macro_rules! all_stores_keep {

@@ -85,7 +85,12 @@ async fn answer(
         secret: None,
     };
     let now = edge.clock.now().timestamp();
-    let policy = authorize(&application, &credentials, &wanted.store, now)?;
+    let container = edge.storage.container();
+    let place = match kind {
+        Kind::Stored => Some(Place::of(&wanted.store, &container)),
+        Kind::Symlink => None,
+    };
+    let policy = authorize(&application, &credentials, place, now)?;
     let idempotency_key = idempotency_key(&request)?;
     let (connections, picking) = (edge.connections.clone(), edge.picking.clone());
     let (token, file) = edge
@@ -114,26 +119,45 @@ async fn answer(
     Ok(HttpResponse::Ok().json(json!({ "dropbox": picked(&file, &edge.links), "token": token })))
 }
 
+/// Where a file is to be stored, for the limits of a policy.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a str,
+    container: &'a str,
+    /// Whether the request names it.
+    chosen: bool,
+}
+
+impl<'a> Place<'a> {
+    /// Where nothing is said, the file goes to the root of the configured container: a policy
+    /// that allows other places alone must not be passed by saying nothing.
+    fn of(store: &'a StoreOptions, configured: &'a str) -> Self {
+        Self {
+            path: &store.path,
+            container: match store.container.as_str() {
+                "" => configured,
+                named => named,
+            },
+            chosen: !store.path.is_empty() || !store.container.is_empty(),
+        }
+    }
+}
+
 /// A pick needs `pick`; where it is told where to store, also `store`
 /// (filestack.com/docs/security).
 fn authorize(
     application: &crate::access::Application,
     credentials: &Credentials,
-    store: &StoreOptions,
+    place: Option<Place<'_>>,
     now: i64,
 ) -> Result<Option<crate::access::Policy>, Problem> {
-    let path = store.path.as_str();
-    let container = store.container.as_str();
     let subject = Subject {
-        path: Some(path).filter(|path| !path.is_empty()),
-        container: Some(container).filter(|container| !container.is_empty()),
+        path: place.map(|place| place.path),
+        container: place.map(|place| place.container),
         ..Subject::default()
     };
     let policy = application.authorize(credentials, Call::Pick, &subject, false, now)?;
-    if let (Some(policy), true) = (
-        &policy,
-        subject.path.is_some() || subject.container.is_some(),
-    ) {
+    if let (Some(policy), Some(Place { chosen: true, .. })) = (&policy, place) {
         policy.allows(Call::Store, &subject)?;
     }
     Ok(policy)

@@ -12,6 +12,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
+/// Bytes of a path's segment that are logged at most: handles and API keys have 20 and 22,
+/// secrets and the sealed links to thumbnails more than this.
+const LONGEST_NAME: usize = 36;
+
 tokio::task_local! {
     static CURRENT: String;
 }
@@ -60,8 +64,9 @@ pub(super) async fn give(
 
 /// The path without what must not be logged, bounded, without control characters.
 ///
-/// A policy may have slashes of its own, and all of it may be percent-encoded; so where a
-/// security task begins, everything is hidden from there on but what may be a handle.
+/// A policy may have slashes of its own, stand under a misspelled name, and all of it may be
+/// percent-encoded; so where the first task with members begins, everything is hidden from there
+/// on but what may be a handle. What is longer than any name of ours may be a secret of any kind.
 fn loggable(path: &str) -> String {
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let mut hiding = false;
@@ -69,10 +74,9 @@ fn loggable(path: &str) -> String {
         .split('/')
         .take(20)
         .map(|segment| {
-            let begins = ["security=", "security:", "s=", "s:", "b64"];
-            hiding |= begins.iter().any(|begin| segment.starts_with(begin));
+            hiding |= segment.contains(['=', ':', ',']) || segment.starts_with("b64");
             match segment {
-                bare if bare.len() > 200 => "(long)",
+                bare if bare.len() > LONGEST_NAME => "(long)",
                 bare if hiding && bare.contains(|c: char| !c.is_ascii_alphanumeric()) => "(hidden)",
                 bare if hiding && bare.len() != 20 => "(hidden)",
                 bare => bare,
@@ -101,6 +105,16 @@ mod tests {
         );
         let encoded = "/KEY/security%3Dpolicy:eyJ,signature:abc%2Fabcdefghij0123456789";
         assert_eq!(loggable(encoded), "/KEY/(hidden)/abcdefghij0123456789");
+    }
+
+    #[test]
+    fn neither_is_one_under_a_wrong_name_or_a_secret_without_one() {
+        let path = loggable("/securty=policy:eyJ,signature:abc/abcdefghij0123456789");
+        assert_eq!(path, "/(hidden)/abcdefghij0123456789");
+        let secret = "a".repeat(43);
+        assert_eq!(loggable(&format!("/{secret}/x")), "/(long)/x");
+        let callback = "/api/client/dropbox/authCallback/saveas";
+        assert_eq!(loggable(callback), callback);
     }
 
     #[test]

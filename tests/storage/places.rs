@@ -1,13 +1,11 @@
 //! The three stores under test, each fresh and gone when the test ends.
 
 use longshore::storage::{Settings, Storage};
-use std::{
-    env, fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+pub use crate::s3_server::{ACCESS_KEY, SECRET_KEY, Server};
 
 /// A store and what has to live as long as it does.
 pub struct Place {
@@ -106,57 +104,4 @@ pub async fn s3() -> Place {
         server: Some(server),
         folder,
     }
-}
-
-const ACCESS_KEY: &str = "LONGSHORETEST";
-pub const SECRET_KEY: &str = "a-secret-that-no-message-may-hold";
-
-/// An S3 server of its own, stopped when dropped.
-pub struct Server {
-    child: Child,
-    pub url: String,
-}
-
-impl Server {
-    fn start(root: &Path) -> Self {
-        let mut child = Command::new(binary())
-            .args(["--host", "127.0.0.1", "--port", "0"])
-            .args(["--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY])
-            .arg(root)
-            .env("RUST_LOG", "info")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // It chooses its port itself and says so.
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, address) = line.split_once("server is running at http://")?;
-            let plain = |c: &char| c.is_ascii_digit() || *c == '.' || *c == ':';
-            Some(address.chars().take_while(plain).collect::<String>())
-        });
-        let url = format!("http://{}", said.unwrap());
-        // Its log has to go somewhere, or it would stop once the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn binary() -> PathBuf {
-    let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/s3s-fs");
-    let binary = env::var_os("LONGSHORE_TEST_S3").map_or_else(installed, PathBuf::from);
-    let hint = "run tests/support/install-s3s-fs.sh, or set LONGSHORE_TEST_S3";
-    assert!(
-        binary.is_file(),
-        "no S3 server at {}: {hint}",
-        binary.display()
-    );
-    binary
 }

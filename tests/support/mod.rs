@@ -1,5 +1,11 @@
 //! What tests stand on: real servers on loopback, started by the tests and ended with them.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test crate uses the part of it that it needs"
+)]
+
 pub mod postgres;
 pub mod redis;
 pub mod subscriber;

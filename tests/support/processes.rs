@@ -43,6 +43,8 @@ pub fn free_port() -> u16 {
 pub struct Running {
     child: Child,
     pub log: PathBuf,
+    /// The first line it printed.
+    pub said: String,
 }
 
 impl Running {
@@ -58,7 +60,11 @@ impl Running {
             .stderr(out)
             .spawn()
             .unwrap();
-        Self { child, log }
+        Self {
+            child,
+            log,
+            said: String::new(),
+        }
     }
 
     /// The first line it prints: it is ready then.
@@ -227,7 +233,7 @@ impl Service {
             .env_remove("RUST_LOG")
             .envs(environment);
         let mut running = Running::start(command, dir.join("serve.log"));
-        running.first_line();
+        running.said = running.first_line();
         running
     }
 

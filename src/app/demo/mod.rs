@@ -182,7 +182,7 @@ async fn prepare(settings: &Settings, clock: Clock, app_secret: String) -> anyho
         }),
         security_enabled: false,
         allowed_origins: Vec::new(),
-        storage_path: String::new(),
+        ..NewApplication::default()
     };
     let (application, _) = tools.applications.create(new).await?;
     let webhooks = super::webhooks(settings, &tools).await?;
