@@ -20,11 +20,17 @@ async fn a_flushed_redis_loses_no_event() {
             tokio::time::sleep(delay).await;
             assert!(redis.command(&["FLUSHALL"]).starts_with("+OK"));
         };
-        memory.pick_during(&scene, keys(round, 6, &contents), flush).await;
+        memory
+            .pick_during(&scene, keys(round, 6, &contents), flush)
+            .await;
     }
     let tally = scene.agrees().await;
     assert_eq!(tally.files, 36);
-    assert_eq!(memory.holds(&scene, &contents).await, 36, "a flush stopped a pick");
+    assert_eq!(
+        memory.holds(&scene, &contents).await,
+        36,
+        "a flush stopped a pick"
+    );
     println!("6 flushes: {tally:?}");
 }
 
@@ -69,10 +75,14 @@ async fn kill_9_with_redis_loses_nothing() {
         let delay = Duration::from_millis(dice.below(700));
         let kill = async {
             tokio::time::sleep(delay).await;
-            let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+            let killed = std::process::Command::new("kill")
+                .args(["-9", &pid])
+                .status();
             assert!(killed.unwrap().success());
         };
-        memory.pick_during(&scene, keys(round, 6, &contents), kill).await;
+        memory
+            .pick_during(&scene, keys(round, 6, &contents), kill)
+            .await;
         scene.service.running.kill();
         if round % 2 == 1 {
             redis.kill();

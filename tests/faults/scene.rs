@@ -128,7 +128,9 @@ impl Scene {
     }
 
     pub fn data(&self) -> std::path::PathBuf {
-        self.service.environment["LONGSHORE_DATA_DIR"].clone().into()
+        self.service.environment["LONGSHORE_DATA_DIR"]
+            .clone()
+            .into()
     }
 
     /// Asks the record, beside the running service.
@@ -172,7 +174,12 @@ impl Scene {
         let files = self.record(files).await;
         let named: BTreeSet<String> = files.iter().map(|(_, key)| key.clone()).collect();
         assert_eq!(named.len(), files.len(), "two files share an object");
-        assert_eq!(named, self.objects(), "catalog and storage differ\n{}", self.log());
+        assert_eq!(
+            named,
+            self.objects(),
+            "catalog and storage differ\n{}",
+            self.log()
+        );
         for (size, key) in &files {
             let found = std::fs::metadata(self.data().join("files").join(key)).unwrap();
             assert_eq!(i64::try_from(found.len()).unwrap(), *size, "{key}");
@@ -188,7 +195,12 @@ impl Scene {
         let ids = ids_and_bodies(&received);
         let owed: BTreeSet<String> = told.keys().map(|id| format!("evt_{id}")).collect();
         let arrived: BTreeSet<String> = ids.keys().cloned().collect();
-        assert_eq!(arrived, owed, "events and deliveries differ\n{}", self.log());
+        assert_eq!(
+            arrived,
+            owed,
+            "events and deliveries differ\n{}",
+            self.log()
+        );
         Tally {
             files: files.len(),
             requests: received.len(),
@@ -269,17 +281,21 @@ pub async fn try_pick(person: &Person, path: &str, key: &str) -> Option<(u16, Va
 pub async fn insist(person: &Person, path: &str, key: &str) -> Value {
     let mut last = None;
     let mut picked = Value::Null;
-    eventually(&format!("{path} is picked"), Duration::from_secs(60), async || {
-        last = try_pick(person, path, key).await;
-        match &last {
-            Some((200, body)) => {
-                picked = body.clone();
-                true
+    eventually(
+        &format!("{path} is picked"),
+        Duration::from_secs(60),
+        async || {
+            last = try_pick(person, path, key).await;
+            match &last {
+                Some((200, body)) => {
+                    picked = body.clone();
+                    true
+                }
+                Some((503, _)) | None => false,
+                Some(other) => panic!("{path}: {other:?}"),
             }
-            Some((503, _)) | None => false,
-            Some(other) => panic!("{path}: {other:?}"),
-        }
-    })
+        },
+    )
     .await;
     picked
 }

@@ -97,7 +97,9 @@ async fn kill_9_at_any_moment_loses_nothing() {
         let delay = Duration::from_millis(dice.below(latest));
         let kill = async {
             tokio::time::sleep(delay).await;
-            let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+            let killed = std::process::Command::new("kill")
+                .args(["-9", &pid])
+                .status();
             assert!(killed.unwrap().success());
         };
         let keys = keys(round, PICKS, &contents);

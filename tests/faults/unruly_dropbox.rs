@@ -25,10 +25,28 @@ async fn a_download_cut_again_and_again_arrives_whole() {
     let reset = |after: usize, times: u64| json!({ "route": "files/download", "kind": "reset", "after_bytes": after, "times": times });
     survives(&scene, "empty", 0, &[cut(0, 2)]).await;
     survives(&scene, "one", 1, &[cut(0, 2), reset(0, 1)]).await;
-    survives(&scene, "under", 4 * MIB - 1, &[cut(1, 3), reset(4 * MIB - 2, 1)]).await;
+    survives(
+        &scene,
+        "under",
+        4 * MIB - 1,
+        &[cut(1, 3), reset(4 * MIB - 2, 1)],
+    )
+    .await;
     survives(&scene, "block", 4 * MIB, &[reset(MIB + 1, 3), cut(0, 1)]).await;
-    survives(&scene, "over", 4 * MIB + 1, &[cut(4 * MIB, 2), reset(12_345, 2)]).await;
-    survives(&scene, "parts", PART + MIB, &[cut(3 * MIB + 7, 12), reset(MIB, 4)]).await;
+    survives(
+        &scene,
+        "over",
+        4 * MIB + 1,
+        &[cut(4 * MIB, 2), reset(12_345, 2)],
+    )
+    .await;
+    survives(
+        &scene,
+        "parts",
+        PART + MIB,
+        &[cut(3 * MIB + 7, 12), reset(MIB, 4)],
+    )
+    .await;
     let many = [cut(5 * MIB + 1, 6), reset(7 * MIB, 6), cut(0, 3)];
     survives(&scene, "many", 100 * MIB, &many).await;
     let tally = scene.agrees().await;
@@ -55,8 +73,20 @@ async fn rate_limits_are_waited_out() {
     let begun = std::time::Instant::now();
     survives(&scene, "content", 4 * MIB + 1, &faults).await;
     assert!(begun.elapsed().as_secs_f64() > 2.0, "it did not wait");
-    survives(&scene, "metadata", 1, &[limited("files/get_metadata", "json")]).await;
-    survives(&scene, "parts", PART + 1, &[limited("files/download", "writes")]).await;
+    survives(
+        &scene,
+        "metadata",
+        1,
+        &[limited("files/get_metadata", "json")],
+    )
+    .await;
+    survives(
+        &scene,
+        "parts",
+        PART + 1,
+        &[limited("files/download", "writes")],
+    )
+    .await;
     assert_eq!(scene.agrees().await.files, 3);
 }
 
@@ -64,9 +94,13 @@ async fn rate_limits_are_waited_out() {
 async fn a_dropbox_that_falls_over_now_and_then_is_asked_again() {
     let scene = Scene::start(&[]).await;
     let fails = |route: &str, code: u16, times: u64| json!({ "route": route, "kind": "status", "code": code, "body": "no", "times": times });
-    let both = [fails("files/download", 500, 2), fails("files/get_metadata", 503, 2)];
+    let both = [
+        fails("files/download", 500, 2),
+        fails("files/get_metadata", 503, 2),
+    ];
     survives(&scene, "small", 100, &both).await;
-    let later = json!({ "route": "files/download", "kind": "status", "code": 502, "skip": 1, "times": 3 });
+    let later =
+        json!({ "route": "files/download", "kind": "status", "code": 502, "skip": 1, "times": 3 });
     let cut = json!({ "route": "files/download", "kind": "cut", "after_bytes": MIB, "times": 4 });
     survives(&scene, "parts", PART + MIB, &[later, cut]).await;
     assert_eq!(scene.agrees().await.files, 2);
@@ -77,9 +111,11 @@ async fn tokens_that_expire_during_a_copy_are_renewed() {
     let scene = Scene::start(&[]).await;
     let expires = |skip: u64, times: u64| json!({ "route": "files/download", "kind": "expire_token", "skip": skip, "times": times });
     survives(&scene, "first", MIB, &[expires(0, 1)]).await;
-    let stumble = json!({ "route": "oauth2/token", "kind": "status", "code": 500, "body": "no", "times": 1 });
+    let stumble =
+        json!({ "route": "oauth2/token", "kind": "status", "code": 500, "body": "no", "times": 1 });
     survives(&scene, "stumble", MIB, &[expires(0, 1), stumble]).await;
-    let cut = json!({ "route": "files/download", "kind": "cut", "after_bytes": 3 * MIB, "times": 9 });
+    let cut =
+        json!({ "route": "files/download", "kind": "cut", "after_bytes": 3 * MIB, "times": 9 });
     survives(&scene, "parts", 2 * PART + MIB, &[expires(2, 3), cut]).await;
     assert_eq!(scene.agrees().await.files, 3);
 }

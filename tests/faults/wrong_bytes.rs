@@ -18,7 +18,8 @@ async fn bytes_spoiled_once_are_fetched_again() {
     ] {
         let content = bytes(size as u64, size);
         scene.dropbox.add(name, &content);
-        let rule = json!({ "route": "files/download", "kind": "corrupt", "at_byte": at, "times": 1 });
+        let rule =
+            json!({ "route": "files/download", "kind": "corrupt", "at_byte": at, "times": 1 });
         scene.dropbox.fault(rule).await;
         scene.picks(&format!("/{name}"), &content).await;
     }
@@ -71,7 +72,11 @@ async fn a_file_edited_during_the_copy_is_never_a_mixture() {
             let read = scene.person.read(url).await;
             assert!(read == old || read == new, "a mixture came out");
         } else {
-            assert_eq!((status, &answer["code"]), (409, &json!("dropbox-changed")), "{answer}");
+            assert_eq!(
+                (status, &answer["code"]),
+                (409, &json!("dropbox-changed")),
+                "{answer}"
+            );
         }
     }
     scene.agrees().await;
@@ -82,7 +87,8 @@ async fn a_file_deleted_during_the_copy_is_a_clear_error_or_whole() {
     let scene = Scene::start(&[]).await;
     let old = bytes(3, 70 * MIB);
     scene.dropbox.add("gone", &old);
-    let cut = json!({ "route": "files/download", "kind": "cut", "after_bytes": 5 * MIB, "times": 3 });
+    let cut =
+        json!({ "route": "files/download", "kind": "cut", "after_bytes": 5 * MIB, "times": 3 });
     scene.dropbox.fault(cut).await;
     let slow = json!({ "route": "files/download", "kind": "slow", "bytes_per_second": 24 * MIB });
     scene.dropbox.fault(slow).await;
@@ -97,7 +103,11 @@ async fn a_file_deleted_during_the_copy_is_a_clear_error_or_whole() {
     if status == 200 {
         scene.reads(&answer, &old).await;
     } else {
-        assert_eq!((status, &answer["code"]), (404, &json!("path-not-found")), "{answer}");
+        assert_eq!(
+            (status, &answer["code"]),
+            (404, &json!("path-not-found")),
+            "{answer}"
+        );
     }
     scene.agrees().await;
 }
@@ -114,9 +124,16 @@ async fn a_grant_revoked_during_the_copy_asks_to_connect_again() {
         scene.dropbox.fault(rule).await;
     }
     let (status, answer) = scene.person.pick("/mine").await;
-    assert_eq!((status, &answer["code"]), (401, &json!("reconnect")), "{answer}");
+    assert_eq!(
+        (status, &answer["code"]),
+        (401, &json!("reconnect")),
+        "{answer}"
+    );
     let listed = scene.person.list("/", None).await;
-    assert!(listed["dropbox"]["auth"]["redirect_url"].is_string(), "{listed}");
+    assert!(
+        listed["dropbox"]["auth"]["redirect_url"].is_string(),
+        "{listed}"
+    );
     let tally = scene.agrees().await;
     assert_eq!((tally.files, tally.requests), (0, 0));
     // Connected again, the same file can be picked.
