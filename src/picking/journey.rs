@@ -219,12 +219,15 @@ impl Picking {
             self.clear(entry).await;
         }
         let copied = Arc::new(AtomicU64::new(0));
-        let outcome = tokio::select! {
-            // In this order: once the pick is done its lease cannot be renewed either, and that
-            // must not look like a loss.
-            biased;
+        let brought = tokio::select! {
             outcome = self.carry_out(entry, place, Arc::clone(&copied)) => outcome,
             () = self.hold(entry.id, &copied) => Err(PickError::LeaseLost),
+        };
+        // Outside of the above: once the pick is done its lease cannot be renewed either, and
+        // that must not look like a loss. The commit itself asks whether the lease is ours.
+        let outcome = match brought {
+            Ok(file) => self.record(entry.id, file).await,
+            Err(error) => Err(error),
         };
         let error = match outcome {
             Ok(file) => return Ok(file),
@@ -273,6 +276,7 @@ impl Picking {
         }
     }
 
+    /// Everything up to the commit: waits for a turn, looks, copies.
     async fn carry_out(
         &self,
         entry: &Entry,
@@ -301,9 +305,9 @@ impl Picking {
             account,
             metadata,
         };
-        let file = self.bring(source, copied).await?;
+        let file = self.bring(source, copied).await;
         drop(turn);
-        self.record(entry.id, file).await
+        file
     }
 
     /// Brings the file into storage; where it becomes another meanwhile, that one.

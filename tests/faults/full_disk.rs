@@ -38,7 +38,7 @@ fn refused(status: u16, answer: &Value) {
     assert_eq!(answer["code"], "storage-full", "{answer}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_storage_is_a_clear_error_and_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(&place.path().join("files"), 24 * MIB);
@@ -55,7 +55,7 @@ async fn a_full_storage_is_a_clear_error_and_leaves_nothing() {
     scene.picks("/small", &bytes(13, 5 * MIB)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_folder_that_is_full_recovers_by_itself() {
     let place = tempfile::tempdir().unwrap();
     // Database and files share the disk: the record has to survive the squeeze.

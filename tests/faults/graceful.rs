@@ -9,7 +9,7 @@ use crate::processes::eventually;
 use crate::scene::{HOOK, MIB, Scene, bytes, insist, try_pick};
 use crate::support::subscriber::Answer;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_lets_a_short_copy_end_after_saying_that_it_is_not_ready() {
     let delay = [("LONGSHORE_SHUTDOWN_DELAY", "1s")];
     let mut scene = Scene::start(&delay).await;
@@ -48,7 +48,7 @@ async fn a_stop_lets_a_short_copy_end_after_saying_that_it_is_not_ready() {
     assert_eq!(scene.agrees().await.files, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_hands_a_long_copy_over_within_the_timeout() {
     let settings = [
         ("LONGSHORE_SHUTDOWN_TIMEOUT", "2s"),
@@ -100,15 +100,13 @@ async fn a_stop_hands_a_long_copy_over_within_the_timeout() {
     assert_eq!(scene.agrees().await.files, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_during_deliveries_loses_none() {
     let mut scene = Scene::start(&[("LONGSHORE_SHUTDOWN_TIMEOUT", "3s")]).await;
     scene.dropbox.add("file", &bytes(10, 1000));
     scene
         .subscriber
         .answer(HOOK, Answer::After(Duration::from_millis(700)));
-    let picks = (0..12).map(|_| scene.picks("/file", &[]));
-    drop(picks);
     for _ in 0..12 {
         scene.picks("/file", &bytes(10, 1000)).await;
     }

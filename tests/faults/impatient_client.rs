@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::processes::eventually;
 use crate::scene::{MIB, Scene, bytes, insist};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pick_whose_client_went_away_ends_as_a_file() {
     let scene = Scene::start(&[]).await;
     let content = bytes(11, 20 * MIB);

@@ -7,7 +7,7 @@ use crate::scene::{Dice, MIB, Scene, bytes};
 use crate::sudden_death::{Memory, files, keys};
 use crate::support::redis::RedisServer;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flushed_redis_loses_no_event() {
     let redis = RedisServer::start();
     let scene = Scene::start(&[("LONGSHORE_REDIS_URL", &redis.url())]).await;
@@ -34,7 +34,7 @@ async fn a_flushed_redis_loses_no_event() {
     println!("6 flushes: {tally:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn picks_go_on_while_redis_is_dead_and_deliveries_catch_up() {
     let mut redis = RedisServer::start();
     let scene = Scene::start(&[("LONGSHORE_REDIS_URL", &redis.url())]).await;
@@ -52,7 +52,7 @@ async fn picks_go_on_while_redis_is_dead_and_deliveries_catch_up() {
     println!("Redis dead for 4 s: {tally:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_may_be_absent_at_the_start() {
     let mut redis = RedisServer::start();
     redis.kill();
@@ -63,7 +63,7 @@ async fn redis_may_be_absent_at_the_start() {
     assert_eq!(scene.agrees().await.files, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_with_redis_loses_nothing() {
     let mut redis = RedisServer::start();
     let mut scene = Scene::start(&[("LONGSHORE_REDIS_URL", &redis.url())]).await;

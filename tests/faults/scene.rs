@@ -18,9 +18,11 @@ pub const MIB: usize = 1024 * 1024;
 pub const HOOK: &str = "/hook";
 
 /// Settings that make faults pass quickly; everything else is as delivered.
-const QUICK: [(&str, &str); 7] = [
+const QUICK: [(&str, &str); 8] = [
     ("LONGSHORE_PICKING_LEASE", "2s"),
     ("LONGSHORE_WEBHOOK_RECONCILE_INTERVAL", "1s"),
+    // A machine that is too busy for an attempt makes another soon.
+    ("LONGSHORE_WEBHOOK_RETRY_OFFSETS", "2s,4s,8s,16s,32s"),
     ("LONGSHORE_WEBHOOK_TIMEOUT", "2s"),
     ("LONGSHORE_WEBHOOK_LEASE_MARGIN", "1s"),
     ("LONGSHORE_DROPBOX_STALL_TIMEOUT", "1s"),

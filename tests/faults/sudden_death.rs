@@ -83,7 +83,7 @@ pub fn keys(round: u64, picks: u64, contents: &BTreeMap<String, Vec<u8>>) -> Vec
     (0..picks).map(pick).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_at_any_moment_loses_nothing() {
     let mut scene = Scene::start(&[]).await;
     let contents = files(&scene);
@@ -116,7 +116,7 @@ async fn kill_9_at_any_moment_loses_nothing() {
     println!("{rounds} kills: {answered} picks answered before; {tally:?}, {after:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pick_cut_short_is_finished_by_the_next_process_under_the_same_handle() {
     let mut scene = Scene::start(&[]).await;
     let content = bytes(5, 40 * MIB);

@@ -18,7 +18,7 @@ async fn survives(scene: &Scene, name: &str, size: usize, faults: &[serde_json::
     scene.dropbox.clear_faults().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_cut_again_and_again_arrives_whole() {
     let scene = Scene::start(&[]).await;
     let cut = |after: usize, times: u64| json!({ "route": "files/download", "kind": "cut", "after_bytes": after, "times": times });
@@ -53,7 +53,7 @@ async fn a_download_cut_again_and_again_arrives_whole() {
     assert_eq!(tally.files, 7);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_that_stalls_or_trickles_arrives_whole() {
     let scene = Scene::start(&[]).await;
     let stall = |after: usize, times: u64| json!({ "route": "files/download", "kind": "stall", "after_bytes": after, "seconds": 30, "times": times });
@@ -65,7 +65,7 @@ async fn a_download_that_stalls_or_trickles_arrives_whole() {
     assert_eq!(scene.agrees().await.files, 4);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rate_limits_are_waited_out() {
     let scene = Scene::start(&[]).await;
     let limited = |route: &str, form: &str| json!({ "route": route, "kind": "rate_limited", "form": form, "retry_after": 1, "times": 2 });
@@ -90,7 +90,7 @@ async fn rate_limits_are_waited_out() {
     assert_eq!(scene.agrees().await.files, 3);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropbox_that_falls_over_now_and_then_is_asked_again() {
     let scene = Scene::start(&[]).await;
     let fails = |route: &str, code: u16, times: u64| json!({ "route": route, "kind": "status", "code": code, "body": "no", "times": times });
@@ -106,7 +106,7 @@ async fn a_dropbox_that_falls_over_now_and_then_is_asked_again() {
     assert_eq!(scene.agrees().await.files, 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_that_expire_during_a_copy_are_renewed() {
     let scene = Scene::start(&[]).await;
     let expires = |skip: u64, times: u64| json!({ "route": "files/download", "kind": "expire_token", "skip": skip, "times": times });

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::processes::eventually;
 use crate::scene::{HOOK, MIB, Scene, bytes};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_spoiled_once_are_fetched_again() {
     let scene = Scene::start(&[]).await;
     for (name, size, at) in [
@@ -26,7 +26,7 @@ async fn bytes_spoiled_once_are_fetched_again() {
     assert_eq!(scene.agrees().await.files, 3);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_spoiled_always_are_refused_and_nothing_stays() {
     let scene = Scene::start(&[]).await;
     for (name, size, at) in [("small", 1000, 999), ("parts", 33 * MIB, 7)] {
@@ -43,11 +43,18 @@ async fn bytes_spoiled_always_are_refused_and_nothing_stays() {
     assert!(scene.subscriber.received(HOOK).is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_edited_during_the_copy_is_never_a_mixture() {
     let scene = Scene::start(&[]).await;
     let (old, new) = (bytes(1, 70 * MIB), bytes(2, 70 * MIB));
-    for cut in [2 * MIB, 9 * MIB, 31 * MIB] {
+    let mut ends = Vec::new();
+    // Another file under the same name, and the same file written over.
+    for (cut, in_place) in [
+        (2 * MIB, false),
+        (9 * MIB, true),
+        (31 * MIB, false),
+        (MIB, true),
+    ] {
         scene.dropbox.add("edited", &old);
         // Each part is cut once, so that at least one request comes after the edit.
         let rules = [
@@ -63,10 +70,15 @@ async fn a_file_edited_during_the_copy_is_never_a_mixture() {
             })
             .await;
             tokio::time::sleep(Duration::from_millis(100)).await;
-            scene.dropbox.add("edited", &new);
+            if in_place {
+                std::fs::write(scene.dropbox.folder.join("edited"), &new).unwrap();
+            } else {
+                scene.dropbox.add("edited", &new);
+            }
         };
         let ((status, answer), ()) = tokio::join!(scene.person.pick("/edited"), edit);
         scene.dropbox.clear_faults().await;
+        ends.push(status);
         if status == 200 {
             let url = answer["dropbox"]["url"].as_str().unwrap();
             let read = scene.person.read(url).await;
@@ -82,7 +94,7 @@ async fn a_file_edited_during_the_copy_is_never_a_mixture() {
     scene.agrees().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_deleted_during_the_copy_is_a_clear_error_or_whole() {
     let scene = Scene::start(&[]).await;
     let old = bytes(3, 70 * MIB);
@@ -112,7 +124,7 @@ async fn a_file_deleted_during_the_copy_is_a_clear_error_or_whole() {
     scene.agrees().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_revoked_during_the_copy_asks_to_connect_again() {
     let scene = Scene::start(&[]).await;
     scene.dropbox.add("mine", &bytes(4, 40 * MIB));
