@@ -128,6 +128,10 @@ impl Service {
         let webhooks = webhooks(settings, &tools).await?;
         let mut edge = build(settings, &data_dir, &tools, webhooks.clone()).await?;
         edge.demo = demo;
+        if lock.is_some() && settings.storage.url.is_empty() {
+            // The lock says that nobody else writes here: every draft is a dead process's.
+            edge.storage.sweep(|_| false).await?;
+        }
         let edge = web::Data::new(edge);
         let server = http::start(edge.clone())
             .await

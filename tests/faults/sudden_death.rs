@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::processes::eventually;
 use crate::scene::{Dice, MIB, Scene, bytes, insist, number, try_pick};
 
 /// Rounds of picking, killing and starting again.
@@ -125,7 +126,7 @@ async fn a_pick_cut_short_is_finished_by_the_next_process_under_the_same_handle(
     scene.dropbox.fault(slow).await;
     let person = scene.person.clone();
     let first = tokio::spawn(async move { try_pick(&person, "/long", "key").await });
-    crate::processes::eventually("a draft", Duration::from_secs(20), async || {
+    eventually("a draft", Duration::from_secs(20), async || {
         !scene.drafts().is_empty()
     })
     .await;
@@ -139,4 +140,32 @@ async fn a_pick_cut_short_is_finished_by_the_next_process_under_the_same_handle(
     let handle = scene.reads(&picked, &content).await;
     assert_eq!(handles, [(0, handle)]);
     assert_eq!(scene.agrees().await.files, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overwrite_cut_short_leaves_the_old_bytes_and_no_draft() {
+    use std::io::Write as _;
+
+    let mut scene = Scene::start(&[]).await;
+    let content = bytes(6, MIB);
+    scene.dropbox.add("kept", &content);
+    let handle = scene.picks("/kept", &content).await;
+    let mut half = std::net::TcpStream::connect(&scene.service.url["http://".len()..]).unwrap();
+    let apikey = &scene.person.application.apikey;
+    write!(
+        half,
+        "POST /api/file/{handle}?key={apikey} HTTP/1.1\r\nhost: x\r\n\
+         content-type: application/octet-stream\r\ncontent-length: 8000000\r\n\r\n"
+    )
+    .unwrap();
+    half.write_all(&bytes(7, 4 * MIB)).unwrap();
+    eventually("a draft", Duration::from_secs(20), async || {
+        !scene.drafts().is_empty()
+    })
+    .await;
+    scene.service.running.kill();
+    scene.service.restart();
+    assert!(scene.drafts().is_empty(), "{:?}", scene.drafts());
+    let url = format!("{}/{handle}", scene.service.url);
+    assert!(scene.person.read(&url).await == content);
 }

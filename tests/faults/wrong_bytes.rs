@@ -91,6 +91,7 @@ async fn a_file_edited_during_the_copy_is_never_a_mixture() {
             );
         }
     }
+    println!("edited during the copy: {ends:?}");
     scene.agrees().await;
 }
 
