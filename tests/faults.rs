@@ -12,7 +12,6 @@
 
 #[path = "support/processes.rs"]
 mod processes;
-#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod support;
 
 #[path = "faults/full_disk.rs"]

@@ -120,5 +120,5 @@ async fn a_stop_during_deliveries_loses_none() {
     scene.service.restart();
     let tally = scene.agrees().await;
     assert_eq!(tally.files, 12);
-    println!("SIGTERM during deliveries: {tally:?}");
+    println!("SIGTERM during deliveries: {tally}");
 }

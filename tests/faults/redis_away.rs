@@ -31,7 +31,7 @@ async fn a_flushed_redis_loses_no_event() {
         36,
         "a flush stopped a pick"
     );
-    println!("6 flushes: {tally:?}");
+    println!("6 flushes: {tally}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,7 +49,7 @@ async fn picks_go_on_while_redis_is_dead_and_deliveries_catch_up() {
     redis.start_again();
     let tally = scene.agrees().await;
     assert_eq!(tally.files, 6);
-    println!("Redis dead for 4 s: {tally:?}");
+    println!("Redis dead for 4 s: {tally}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,5 +93,5 @@ async fn kill_9_with_redis_loses_nothing() {
     scene.agrees().await;
     memory.holds(&scene, &contents).await;
     let tally = scene.agrees().await;
-    println!("6 kills with Redis: {tally:?}");
+    println!("6 kills with Redis: {tally}");
 }

@@ -225,13 +225,22 @@ impl Scene {
 }
 
 /// What was found when everything agreed.
-#[derive(Debug)]
 pub struct Tally {
     pub files: usize,
     /// Requests at the subscriber.
     pub requests: usize,
     /// Of these, repetitions under a known id.
     pub repeated: usize,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (files, requests, repeated) = (self.files, self.requests, self.repeated);
+        write!(
+            f,
+            "{files} files, {requests} deliveries, {repeated} of them repeated"
+        )
+    }
 }
 
 /// One body for each id, or the test ends.

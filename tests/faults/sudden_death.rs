@@ -114,7 +114,7 @@ async fn kill_9_at_any_moment_loses_nothing() {
     assert_eq!(scene.record(sql).await[0].0, 0, "{}", scene.log());
     let answered = memory.holds(&scene, &contents).await;
     let after = scene.agrees().await;
-    println!("{rounds} kills: {answered} picks answered before; {tally:?}, {after:?}");
+    println!("{rounds} kills: {answered} picks answered before; {tally}, {after}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
