@@ -89,7 +89,7 @@ async fn kill_9_at_any_moment_loses_nothing() {
     let mut scene = Scene::start(&[]).await;
     let contents = files(&scene);
     let mut memory = Memory::default();
-    let mut dice = Dice(20_260_726);
+    let mut dice = Dice(number("SEED", 20_260_726));
     let rounds = number("KILL_ROUNDS", ROUNDS);
     for round in 0..rounds {
         let pid = scene.service.running.pid().to_string();
@@ -151,10 +151,11 @@ async fn an_overwrite_cut_short_leaves_the_old_bytes_and_no_draft() {
     scene.dropbox.add("kept", &content);
     let handle = scene.picks("/kept", &content).await;
     let mut half = std::net::TcpStream::connect(&scene.service.url["http://".len()..]).unwrap();
-    let apikey = &scene.person.application.apikey;
+    let application = &scene.person.application;
+    let (apikey, [policy, signature]) = (&application.apikey, may_write(&application.secret));
     write!(
         half,
-        "POST /api/file/{handle}?key={apikey} HTTP/1.1\r\nhost: x\r\n\
+        "POST /api/file/{handle}?key={apikey}&policy={policy}&signature={signature} HTTP/1.1\r\nhost: x\r\n\
          content-type: application/octet-stream\r\ncontent-length: 8000000\r\n\r\n"
     )
     .unwrap();
@@ -168,4 +169,16 @@ async fn an_overwrite_cut_short_leaves_the_old_bytes_and_no_draft() {
     assert!(scene.drafts().is_empty(), "{:?}", scene.drafts());
     let url = format!("{}/{handle}", scene.service.url);
     assert!(scene.person.read(&url).await == content);
+}
+
+/// A policy that allows to overwrite, and its signature.
+fn may_write(secret: &str) -> [String; 2] {
+    use base64::Engine as _;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+
+    let policy = json!({ "call": ["write"], "expiry": 4_000_000_000_u64 }).to_string();
+    let policy = base64::engine::general_purpose::URL_SAFE.encode(policy);
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(policy.as_bytes());
+    [policy, hex::encode(mac.finalize().into_bytes())]
 }
