@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web;
 use anyhow::{Context as _, bail};
@@ -31,6 +31,9 @@ use crate::webhooks::{self, Webhooks};
 const COLLECT_EVERY: Duration = Duration::from_secs(5);
 /// How often sessions that have run out are forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(300);
+
+/// How long attempts under way may go on at least when the service stops.
+const LEAST_GRACE: Duration = Duration::from_secs(1);
 
 /// What every program of ours needs: the database and what guards it.
 pub struct Tools {
@@ -125,6 +128,10 @@ impl Service {
         let webhooks = webhooks(settings, &tools).await?;
         let mut edge = build(settings, &data_dir, &tools, webhooks.clone()).await?;
         edge.demo = demo;
+        if lock.is_some() && settings.storage.url.is_empty() {
+            // The lock says that nobody else writes here: every draft is a dead process's.
+            edge.storage.sweep(|_| false).await?;
+        }
         let edge = web::Data::new(edge);
         let server = http::start(edge.clone())
             .await
@@ -162,17 +169,28 @@ impl Service {
         self.server.address
     }
 
-    /// Stops: takes no more requests, lets running ones end, hands over what is unfinished.
+    /// Stops: takes no more requests, lets running ones end, hands over what is unfinished. All
+    /// of it within the shutdown timeout and a moment.
     pub async fn stop(self) {
         // A load balancer that asks sees this first and sends nobody here any more.
         self.edge.ready.store(false, Ordering::SeqCst);
+        tokio::time::sleep(self.edge.settings.shutdown_delay).await;
+        let begun = Instant::now();
         if let Some(demo) = &self.edge.demo {
             demo.close();
         }
-        self.server.stop().await;
-        self.edge.picking.settle(self.shutdown_timeout).await;
-        self.edge.picking.stop().await;
-        self.delivering.stop(self.shutdown_timeout).await;
+        let picking = async {
+            // A little earlier than the server gives up, so that whoever still waits for a copy
+            // is told to ask again.
+            self.edge
+                .picking
+                .settle(self.shutdown_timeout / 10 * 9)
+                .await;
+            self.edge.picking.stop().await;
+        };
+        tokio::join!(self.server.stop(), picking);
+        let left = self.shutdown_timeout.saturating_sub(begun.elapsed());
+        self.delivering.stop(left.max(LEAST_GRACE)).await;
         if let Some(metrics) = self.metrics {
             metrics.stop(false).await;
         }

@@ -5,7 +5,7 @@
 //! which a file comes to name it ([`adopt`]), and returns to it in the transaction in which the
 //! file lets go of it ([`discard`]). A crash at any point leaves a row, never a lost object.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use sqlx::Row;
@@ -13,10 +13,14 @@ use sqlx::Row;
 use super::FileError;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
-use crate::storage::{Storage, StorageKey};
+use crate::storage::{Storage, StorageError, StorageKey};
 
 /// How long whoever has taken a row may need to remove its object before another tries.
 const REMOVAL_LEASE: Duration = Duration::from_secs(10 * 60);
+/// How long an upload may take at most, and a day of grace for clocks that differ.
+const DRAFT_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// How often drafts of dead uploads are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Rows that one round takes.
 const ROUND: u32 = 200;
 
@@ -138,9 +142,27 @@ impl Garbage {
         Ok(count)
     }
 
+    /// Removes the drafts of dead overwrites and says how many there were. Other nodes may be at
+    /// work, so a draft is dead once it is older than any upload may take.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn sweep(&self) -> Result<usize, StorageError> {
+        let begun_before = self.clock.now_ms() - as_ms(DRAFT_LIFETIME);
+        let alive = |upload_id: &str| began(upload_id).is_none_or(|at| at >= begun_before);
+        self.storage.sweep(alive).await
+    }
+
     /// Removes what is due, again and again; never returns.
     pub async fn keep_collecting(self, every: Duration) {
+        let mut swept: Option<Instant> = None;
         loop {
+            if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
+                swept = Some(Instant::now());
+                if let Err(error) = self.sweep().await {
+                    log::warn!("drafts of dead uploads stay for now: {error}");
+                }
+            }
             match self.collect(ROUND).await {
                 // A full round: more is waiting.
                 Ok(count) if count >= ROUND as usize => continue,
@@ -186,9 +208,18 @@ impl Garbage {
     }
 
     fn after(&self, wait: Duration) -> i64 {
-        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        self.clock.now_ms().saturating_add(wait)
+        self.clock.now_ms().saturating_add(as_ms(wait))
     }
+}
+
+fn as_ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// When an overwrite began, in milliseconds, by the id of its upload.
+fn began(upload_id: &str) -> Option<i64> {
+    let (at, _) = upload_id.strip_prefix("overwrite-")?.split_once('-')?;
+    at.parse().ok()
 }
 
 /// Takes an object off the list, inside the transaction in which a file comes to name it.

@@ -26,6 +26,9 @@ pub struct Settings {
     /// How long an idle connection is kept.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
+    /// How long the server goes on serving, but says it is not ready, before it stops.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_delay: Duration,
     /// How long running requests may take to end when the server stops.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,

@@ -5,29 +5,36 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::copy::Copy;
 use super::ledger::{Entry, Ledger, State};
 use super::limits::Limits;
-use super::request::{Wanted, key_is_shared, storage_key};
+use super::storing::Source;
 use super::{PickError, PickRequest, Settings};
-use crate::access::{AccessError, Application, Applications};
+use crate::access::{AccessError, Applications};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::database::Database;
-use crate::dropbox::{Account, ContentHasher, Dropbox, FileMetadata, Metadata};
+use crate::dropbox::{Account, Dropbox, DropboxError, FileMetadata, Metadata};
 use crate::events::{Event, Events, Happening};
-use crate::files::{Catalog, Handle, Kind, StoredFile};
-use crate::storage::{BlockSink, Put, Storage, StorageError, StorageKey};
+use crate::files::{Catalog, StoredFile};
+use crate::storage::Storage;
 
 /// How often a pick that another node works on is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// Abandoned picks taken up in one round.
-const TAKE_UP: i64 = 32;
+/// How often a copy begins anew because the file became another while it was copied.
+const VERSIONS: usize = 4;
 
 type Outcome = Option<Result<StoredFile, PickError>>;
+
+/// Whether a pick is worked on for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    First,
+    /// It was begun before; what that try left may still lie about.
+    Again,
+}
 
 /// Picks files; cheap to clone.
 #[derive(Clone)]
@@ -45,12 +52,12 @@ pub(super) struct Inner {
     pub applications: Applications,
     pub catalog: Catalog,
     pub events: Events,
-    ledger: Ledger,
+    pub ledger: Ledger,
     limits: Limits,
-    running: Mutex<HashMap<i64, watch::Receiver<Outcome>>>,
-    tasks: tokio_util::task::TaskTracker,
-    stopping: tokio_util::sync::CancellationToken,
-    taking_up: AtomicBool,
+    pub running: Mutex<HashMap<i64, watch::Receiver<Outcome>>>,
+    pub tasks: tokio_util::task::TaskTracker,
+    pub stopping: tokio_util::sync::CancellationToken,
+    pub taking_up: AtomicBool,
 }
 
 /// The rooms that picking works with.
@@ -113,7 +120,9 @@ impl Picking {
         let dedup = request.dedup(&wanted);
         let (entry, fresh) = self.inner.ledger.open(&request, &wanted, &dedup).await?;
         if fresh {
-            return self.wait(self.begin(entry, Some(place))).await;
+            return self
+                .wait(self.begin(entry, Begun::First, Some(place)))
+                .await;
         }
         self.join(entry, place).await
     }
@@ -137,7 +146,8 @@ impl Picking {
                 State::Failed | State::ToDo if entry.state == State::Failed || free => {
                     if self.inner.ledger.take_over(&entry).await? {
                         let entry = self.inner.ledger.look(entry.id).await?;
-                        return self.wait(self.begin(entry, place.take())).await;
+                        let begun = self.begin(entry, Begun::Again, place.take());
+                        return self.wait(begun).await;
                     }
                 }
                 State::Failed | State::ToDo => tokio::time::sleep(LOOK_AGAIN).await,
@@ -146,7 +156,7 @@ impl Picking {
         }
     }
 
-    fn running(&self, id: i64) -> Option<watch::Receiver<Outcome>> {
+    pub(super) fn running(&self, id: i64) -> Option<watch::Receiver<Outcome>> {
         self.inner
             .running
             .lock()
@@ -164,7 +174,12 @@ impl Picking {
     }
 
     /// Starts to work on a pick whose lease we hold, on a task of its own.
-    fn begin(&self, entry: Entry, place: Option<OwnedSemaphorePermit>) -> watch::Receiver<Outcome> {
+    pub(super) fn begin(
+        &self,
+        entry: Entry,
+        begun: Begun,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> watch::Receiver<Outcome> {
         let (tell, result) = watch::channel(None);
         let id = entry.id;
         let running = || {
@@ -178,7 +193,7 @@ impl Picking {
         self.inner.tasks.spawn(async move {
             let stopping = this.inner.stopping.clone();
             let outcome = tokio::select! {
-                outcome = this.work(&entry, place) => Some(outcome),
+                outcome = this.work(&entry, begun, place) => Some(outcome),
                 () = stopping.cancelled() => None,
             };
             this.inner
@@ -197,12 +212,22 @@ impl Picking {
     async fn work(
         &self,
         entry: &Entry,
+        begun: Begun,
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<StoredFile, PickError> {
+        if begun == Begun::Again {
+            self.clear(entry).await;
+        }
         let copied = Arc::new(AtomicU64::new(0));
-        let outcome = tokio::select! {
+        let brought = tokio::select! {
             outcome = self.carry_out(entry, place, Arc::clone(&copied)) => outcome,
             () = self.hold(entry.id, &copied) => Err(PickError::LeaseLost),
+        };
+        // Outside of the above: once the pick is done its lease cannot be renewed either, and
+        // that must not look like a loss. The commit itself asks whether the lease is ours.
+        let outcome = match brought {
+            Ok(file) => self.record(entry.id, file).await,
+            Err(error) => Err(error),
         };
         let error = match outcome {
             Ok(file) => return Ok(file),
@@ -251,18 +276,7 @@ impl Picking {
         }
     }
 
-    /// Removes what a failed pick may have left in storage.
-    async fn discard(&self, id: i64) {
-        let Ok(Some(key)) = self.inner.ledger.own_object(id).await else {
-            return;
-        };
-        if let Ok(key) = StorageKey::parse(&key)
-            && let Err(error) = self.inner.storage.delete(&key).await
-        {
-            log::warn!("a failed pick's object could not be removed: {error}");
-        }
-    }
-
+    /// Everything up to the commit: waits for a turn, looks, copies.
     async fn carry_out(
         &self,
         entry: &Entry,
@@ -284,7 +298,6 @@ impl Picking {
             .account_by_id(entry.connection_id)
             .await?;
         let metadata = self.metadata(&account, &entry.source_path).await?;
-        self.check_size(&wanted, metadata.size)?;
         let source = Source {
             entry,
             wanted: &wanted,
@@ -292,13 +305,40 @@ impl Picking {
             account,
             metadata,
         };
-        let file = if source.metadata.is_downloadable {
-            self.copy(&source, copied).await?
-        } else {
-            self.export(&source).await?
-        };
+        let file = self.bring(source, copied).await;
         drop(turn);
-        self.record(entry.id, file).await
+        file
+    }
+
+    /// Brings the file into storage; where it becomes another meanwhile, that one.
+    async fn bring(
+        &self,
+        mut source: Source<'_>,
+        copied: Arc<AtomicU64>,
+    ) -> Result<StoredFile, PickError> {
+        for _ in 0..VERSIONS {
+            self.check_size(source.wanted, source.metadata.size)?;
+            let error = match self.store(&source, Arc::clone(&copied)).await {
+                // Dropbox serves a version for as long as it keeps it, which need not be long;
+                // and no hash fits bytes that were edited while they were read.
+                Err(
+                    error @ (PickError::Corrupt
+                    | PickError::Dropbox(DropboxError::PathNotFound | DropboxError::Changed)),
+                ) => error,
+                outcome => return outcome,
+            };
+            let (account, path) = (&source.account, &source.entry.source_path);
+            let now = self.metadata(account, path).await?;
+            if now.rev == source.metadata.rev {
+                return Err(error);
+            }
+            log::info!(
+                "pick {}: the file was edited; its new version is copied",
+                source.entry.id
+            );
+            source.metadata = now;
+        }
+        Err(DropboxError::Changed.into())
     }
 
     /// What lies at the path, if it is a file.
@@ -312,160 +352,6 @@ impl Picking {
             Metadata::Folder(_) => Err(not_copyable("a folder cannot be picked as a file")),
             Metadata::Deleted(_) => Err(crate::dropbox::DropboxError::PathNotFound.into()),
             Metadata::Other => Err(not_copyable("Dropbox does not say what this is")),
-        }
-    }
-
-    fn check_size(&self, wanted: &Wanted, size: u64) -> Result<(), PickError> {
-        let most = self.inner.settings.max_file_size.as_u64();
-        let most = wanted.max_size.unwrap_or(u64::MAX).min(most);
-        let least = wanted.min_size.unwrap_or(0);
-        match size {
-            size if size > most => Err(PickError::Size { size, limit: most }),
-            size if size < least => Err(PickError::Size { size, limit: least }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Copies a file that Dropbox has the bytes of.
-    async fn copy(
-        &self,
-        source: &Source<'_>,
-        copied: Arc<AtomicU64>,
-    ) -> Result<StoredFile, PickError> {
-        let filename = source.filename(&source.metadata.name);
-        let (key, replace) = self.place(source, &filename).await?;
-        let copy = Copy {
-            dropbox: self.inner.dropbox.clone(),
-            account: source.account.clone(),
-            storage: self.inner.storage.clone(),
-            settings: self.inner.settings.clone(),
-            pinned: source.metadata.clone(),
-            key: key.clone(),
-            upload_id: source.entry.handle.to_string(),
-            replace,
-            copied,
-        };
-        let begun = std::time::Instant::now();
-        copy.run().await.map_err(taken)?;
-        log::info!(
-            "pick {}: copied {} bytes in {} ms",
-            source.entry.id,
-            source.metadata.size,
-            begun.elapsed().as_millis()
-        );
-        let hash = source.metadata.content_hash.clone().unwrap_or_default();
-        Ok(self.described(source, filename, source.metadata.size, hash, key.as_str()))
-    }
-
-    /// Copies a cloud document in the format that Dropbox exports it to.
-    async fn export(&self, source: &Source<'_>) -> Result<StoredFile, PickError> {
-        let path = &source.entry.source_path;
-        if source.metadata.export_info.is_none() {
-            return Err(not_copyable(
-                "this document cannot be downloaded or exported",
-            ));
-        }
-        let export = self
-            .inner
-            .dropbox
-            .export(&source.account, path, None)
-            .await?;
-        let filename = source.filename(&export.export.name);
-        let (key, replace) = self.place(source, &filename).await?;
-        let how = Put {
-            upload_id: source.entry.handle.as_str(),
-            max_size: self.inner.settings.max_file_size.as_u64(),
-            overwrite: replace,
-        };
-        let stream = export
-            .stream
-            .map(|piece| piece.map_err(std::io::Error::other));
-        let sink = ExportHasher(ContentHasher::new());
-        let (size, hasher) = self
-            .inner
-            .storage
-            .put(&key, stream, how, sink)
-            .await
-            .map_err(|e| taken(e.into()))?;
-        let hash = hasher.0.finish();
-        if export
-            .export
-            .export_hash
-            .is_some_and(|expected| expected != hash)
-        {
-            self.inner.storage.delete(&key).await?;
-            return Err(PickError::Corrupt);
-        }
-        Ok(self.described(source, filename, size, hash, key.as_str()))
-    }
-
-    /// Where the file is to lie, written into the ledger before anything lies there; and whether
-    /// what lies there already can only be our own.
-    async fn place(
-        &self,
-        source: &Source<'_>,
-        filename: &str,
-    ) -> Result<(StorageKey, bool), PickError> {
-        let (store, handle) = (&source.wanted.store, &source.entry.handle);
-        let key = storage_key(source.application, store, handle, filename)?;
-        let shared = key_is_shared(store);
-        let ours_before = self
-            .inner
-            .ledger
-            .place(source.entry.id, key.as_str(), shared)
-            .await?;
-        let replace = !shared || (ours_before && !self.inner.catalog.names(key.as_str()).await?);
-        Ok((key, replace))
-    }
-
-    fn described(
-        &self,
-        source: &Source<'_>,
-        filename: String,
-        size: u64,
-        content_hash: String,
-        key: &str,
-    ) -> StoredFile {
-        let now = self.inner.clock.now();
-        let store = &source.wanted.store;
-        let container = match store.container.as_str() {
-            "" => self.inner.storage.container(),
-            named => named.trim_matches('/').to_owned(),
-        };
-        StoredFile {
-            handle: source.entry.handle.clone(),
-            application_id: source.application.id,
-            kind: Kind::Stored,
-            provider: self.inner.storage.provider().to_owned(),
-            client: "Dropbox".to_owned(),
-            container,
-            storage_key: key.to_owned(),
-            storage_path: store.path.clone(),
-            access: if store.access.is_empty() {
-                "private"
-            } else {
-                &store.access
-            }
-            .to_owned(),
-            mimetype: source.mimetype(&filename),
-            filename,
-            size,
-            content_hash,
-            width: None,
-            height: None,
-            exif: None,
-            upload_tags: source.wanted.upload_tags.clone(),
-            connection_id: Some(source.entry.connection_id),
-            source_path: source
-                .metadata
-                .path_display
-                .clone()
-                .unwrap_or_else(|| source.entry.source_path.clone()),
-            source_id: source.metadata.id.clone(),
-            source_rev: source.metadata.rev.clone(),
-            version: 1,
-            created_at: now,
-            modified_at: now,
         }
     }
 
@@ -493,153 +379,6 @@ impl Picking {
         self.inner.events.committed(&[event]);
         Ok(file)
     }
-
-    /// Takes up picks whose node died, now and from time to time, until [`Picking::stop`].
-    pub fn start(&self) {
-        let this = self.clone();
-        self.inner.tasks.spawn(async move {
-            if let Err(error) = this.sweep().await {
-                log::warn!("leftovers of dead copies stay for now: {error}");
-            }
-            loop {
-                if let Err(error) = this.take_up().await {
-                    log::warn!("abandoned picks cannot be taken up now: {error}");
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(this.inner.ledger.renewal()) => {}
-                    () = this.inner.stopping.cancelled() => return,
-                }
-            }
-        });
-    }
-
-    /// Works on picks that nobody holds any more; answers how many were taken up.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn take_up(&self) -> Result<usize, PickError> {
-        if self.inner.taking_up.swap(true, Ordering::SeqCst) {
-            return Ok(0);
-        }
-        let outcome = self.take_up_some().await;
-        self.inner.taking_up.store(false, Ordering::SeqCst);
-        outcome
-    }
-
-    async fn take_up_some(&self) -> Result<usize, PickError> {
-        let mut taken = 0;
-        for entry in self.inner.ledger.abandoned(TAKE_UP).await? {
-            let ours = self.running(entry.id).is_some();
-            if ours || !self.inner.ledger.take_over(&entry).await? {
-                continue;
-            }
-            taken += 1;
-            if entry.attempts >= self.inner.settings.max_attempts {
-                let error = PickError::Earlier {
-                    code: "gave-up",
-                    message: "the copy was cut short too often".to_owned(),
-                };
-                if self.inner.ledger.fail(entry.id, &error).await? {
-                    self.discard(entry.id).await;
-                }
-                continue;
-            }
-            log::info!("pick {} is taken up again", entry.id);
-            let entry = self.inner.ledger.look(entry.id).await?;
-            drop(self.begin(entry, None));
-        }
-        Ok(taken)
-    }
-
-    /// Removes what copies left in storage that nobody works on any more.
-    async fn sweep(&self) -> Result<(), PickError> {
-        // Listed first, asked afterwards: a copy that begins in between is not taken for dead.
-        let leftovers = self.inner.storage.leftovers().await?;
-        let alive = self.inner.ledger.under_way().await?;
-        for id in leftovers {
-            if Handle::parse(&id).is_ok() && !alive.contains(&id) {
-                self.inner.storage.remove_leftovers(&id).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Stops at once: running copies are handed over to whoever comes next.
-    pub async fn stop(&self) {
-        self.inner.stopping.cancel();
-        self.inner.tasks.close();
-        self.inner.tasks.wait().await;
-        if let Err(error) = self.inner.ledger.hand_over().await {
-            log::warn!("picks stay with this node until their leases run out: {error}");
-        }
-    }
-
-    /// How many copies run or wait on this node.
-    pub fn running_copies(&self) -> usize {
-        self.inner
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
-    }
-
-    /// Waits until nothing is being copied here, but no longer than `most`.
-    pub async fn settle(&self, most: Duration) {
-        let idle = async {
-            while !self
-                .inner
-                .running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_empty()
-            {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        drop(tokio::time::timeout(most, idle).await);
-    }
-}
-
-/// What is being picked, looked up.
-struct Source<'a> {
-    entry: &'a Entry,
-    wanted: &'a Wanted,
-    application: &'a Application,
-    account: Account,
-    metadata: FileMetadata,
-}
-
-impl Source<'_> {
-    fn filename(&self, own: &str) -> String {
-        match self.wanted.store.filename.as_str() {
-            "" => own.to_owned(),
-            asked => asked.to_owned(),
-        }
-    }
-
-    fn mimetype(&self, filename: &str) -> String {
-        match self.wanted.store.mimetype.as_str() {
-            "" => mime_guess::from_path(filename)
-                .first_or_octet_stream()
-                .to_string(),
-            asked => asked.to_owned(),
-        }
-    }
-}
-
-struct ExportHasher(ContentHasher);
-
-impl BlockSink for ExportHasher {
-    fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-}
-
-fn taken(error: PickError) -> PickError {
-    match error {
-        PickError::Storage(StorageError::Exists) => PickError::PathTaken,
-        other => other,
-    }
 }
 
 fn gone(_: crate::files::FileError) -> PickError {
@@ -656,6 +395,6 @@ fn no_application(error: AccessError) -> PickError {
     }
 }
 
-fn not_copyable(why: &str) -> PickError {
+pub(super) fn not_copyable(why: &str) -> PickError {
     PickError::NotCopyable(why.to_owned())
 }

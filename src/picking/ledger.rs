@@ -44,6 +44,17 @@ impl Entry {
     }
 }
 
+/// Where an earlier attempt at a pick may have left its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// It did not get that far, or its place could be another's.
+    Nowhere,
+    /// Under the same key.
+    Here,
+    /// Under this key, which can only be its own: the file bore another name then.
+    Elsewhere(String),
+}
+
 /// The ledger, and which node we are in it.
 #[derive(Clone)]
 pub(super) struct Ledger {
@@ -237,8 +248,8 @@ impl Ledger {
 
     /// Writes down where a pick's object is to lie, before anything lies there. A key without a
     /// handle in it could be another's, so it is marked and never removed on our own account.
-    /// Answers whether the very same place was written down before, by an attempt that died.
-    pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<bool, PickError> {
+    /// Answers what an attempt that died wrote down before.
+    pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Placed, PickError> {
         let key = if shared {
             format!("{SHARED}{key}")
         } else {
@@ -252,7 +263,13 @@ impl Ledger {
                         .bind(id)
                         .fetch_one(&mut *tx)
                         .await?;
-                    let before = row.try_get::<String, _>("storage_key")? == key;
+                    let before: String = row.try_get("storage_key")?;
+                    let before = match before.as_str() {
+                        same if same == key => Placed::Here,
+                        "" => Placed::Nowhere,
+                        shared if shared.starts_with(SHARED) => Placed::Nowhere,
+                        _ => Placed::Elsewhere(before),
+                    };
                     sqlx::query(
                         "UPDATE picks SET storage_key = $1 \
                          WHERE id = $2 AND lease_owner = $3 AND state = 0",

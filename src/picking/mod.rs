@@ -3,9 +3,10 @@
 //! The journey of a pick, as told by the files of this room: `request.rs` says what is wanted
 //! and where it is to lie; `ledger.rs` writes the pick down before the first byte moves, and
 //! knows who works on it; `copy.rs` moves the bytes in parallel ranges of one pinned revision
-//! and compares the content hash; `journey.rs` tells it top to bottom and ends in the one
-//! transaction that makes file, event and finished pick true together; `link.rs` makes a
-//! symlink instead. `browse` is what comes before: folders and searching.
+//! and compares the content hash, for `storing.rs`, which knows where the file is to lie and
+//! what is to be said of it; `journey.rs` tells it top to bottom and ends in the one transaction
+//! that makes file, event and finished pick true together; `upkeep.rs` takes up what a dead node
+//! left; `link.rs` makes a symlink instead. `browse` is what comes before: folders and searching.
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
@@ -20,6 +21,8 @@ mod ledger;
 mod limits;
 mod link;
 mod request;
+mod storing;
+mod upkeep;
 
 use std::time::Duration;
 

@@ -1,0 +1,233 @@
+//! From what lies in Dropbox to what lies in storage: a copy, or the export of a document.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use futures_util::StreamExt;
+
+use super::copy::Copy;
+use super::journey::not_copyable;
+use super::ledger::{Entry, Placed};
+use super::request::{Wanted, key_is_shared, storage_key};
+use super::{PickError, Picking};
+use crate::access::Application;
+use crate::dropbox::{Account, ContentHasher, FileMetadata};
+use crate::files::{Kind, StoredFile};
+use crate::storage::{BlockSink, Put, StorageError, StorageKey};
+
+/// What is being picked, looked up.
+pub(super) struct Source<'a> {
+    pub entry: &'a Entry,
+    pub wanted: &'a Wanted,
+    pub application: &'a Application,
+    pub account: Account,
+    pub metadata: FileMetadata,
+}
+
+impl Source<'_> {
+    fn filename(&self, own: &str) -> String {
+        match self.wanted.store.filename.as_str() {
+            "" => own.to_owned(),
+            asked => asked.to_owned(),
+        }
+    }
+
+    fn mimetype(&self, filename: &str) -> String {
+        match self.wanted.store.mimetype.as_str() {
+            "" => mime_guess::from_path(filename)
+                .first_or_octet_stream()
+                .to_string(),
+            asked => asked.to_owned(),
+        }
+    }
+}
+
+struct ExportHasher(ContentHasher);
+
+impl BlockSink for ExportHasher {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
+impl Picking {
+    pub(super) fn check_size(&self, wanted: &Wanted, size: u64) -> Result<(), PickError> {
+        let most = self.inner.settings.max_file_size.as_u64();
+        let most = wanted.max_size.unwrap_or(u64::MAX).min(most);
+        let least = wanted.min_size.unwrap_or(0);
+        match size {
+            size if size > most => Err(PickError::Size { size, limit: most }),
+            size if size < least => Err(PickError::Size { size, limit: least }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings one version of the file into storage.
+    pub(super) async fn store(
+        &self,
+        source: &Source<'_>,
+        copied: Arc<AtomicU64>,
+    ) -> Result<StoredFile, PickError> {
+        if source.metadata.is_downloadable {
+            self.copy(source, copied).await
+        } else {
+            self.export(source).await
+        }
+    }
+
+    /// Copies a file that Dropbox has the bytes of.
+    async fn copy(
+        &self,
+        source: &Source<'_>,
+        copied: Arc<AtomicU64>,
+    ) -> Result<StoredFile, PickError> {
+        let filename = source.filename(&source.metadata.name);
+        let (key, replace) = self.place(source, &filename).await?;
+        let copy = Copy {
+            dropbox: self.inner.dropbox.clone(),
+            account: source.account.clone(),
+            storage: self.inner.storage.clone(),
+            settings: self.inner.settings.clone(),
+            pinned: source.metadata.clone(),
+            key: key.clone(),
+            upload_id: source.entry.handle.to_string(),
+            replace,
+            copied,
+        };
+        let begun = std::time::Instant::now();
+        copy.run().await.map_err(taken)?;
+        log::info!(
+            "pick {}: copied {} bytes in {} ms",
+            source.entry.id,
+            source.metadata.size,
+            begun.elapsed().as_millis()
+        );
+        let hash = source.metadata.content_hash.clone().unwrap_or_default();
+        Ok(self.described(source, filename, source.metadata.size, hash, key.as_str()))
+    }
+
+    /// Copies a cloud document in the format that Dropbox exports it to.
+    async fn export(&self, source: &Source<'_>) -> Result<StoredFile, PickError> {
+        let path = &source.entry.source_path;
+        if source.metadata.export_info.is_none() {
+            return Err(not_copyable(
+                "this document cannot be downloaded or exported",
+            ));
+        }
+        let export = self
+            .inner
+            .dropbox
+            .export(&source.account, path, None)
+            .await?;
+        let filename = source.filename(&export.export.name);
+        let (key, replace) = self.place(source, &filename).await?;
+        let how = Put {
+            upload_id: source.entry.handle.as_str(),
+            max_size: self.inner.settings.max_file_size.as_u64(),
+            overwrite: replace,
+        };
+        let stream = export
+            .stream
+            .map(|piece| piece.map_err(std::io::Error::other));
+        let sink = ExportHasher(ContentHasher::new());
+        let (size, hasher) = self
+            .inner
+            .storage
+            .put(&key, stream, how, sink)
+            .await
+            .map_err(|e| taken(e.into()))?;
+        let hash = hasher.0.finish();
+        if export
+            .export
+            .export_hash
+            .is_some_and(|expected| expected != hash)
+        {
+            self.inner.storage.delete(&key).await?;
+            return Err(PickError::Corrupt);
+        }
+        Ok(self.described(source, filename, size, hash, key.as_str()))
+    }
+
+    /// Where the file is to lie, written into the ledger before anything lies there; and whether
+    /// what lies there already can only be our own.
+    async fn place(
+        &self,
+        source: &Source<'_>,
+        filename: &str,
+    ) -> Result<(StorageKey, bool), PickError> {
+        let (store, handle) = (&source.wanted.store, &source.entry.handle);
+        let key = storage_key(source.application, store, handle, filename)?;
+        let shared = key_is_shared(store);
+        let placed = self
+            .inner
+            .ledger
+            .place(source.entry.id, key.as_str(), shared)
+            .await?;
+        if let Placed::Elsewhere(before) = &placed
+            && let Ok(before) = StorageKey::parse(before)
+        {
+            self.inner.storage.delete(&before).await?;
+        }
+        let ours = placed == Placed::Here;
+        let replace = !shared || (ours && !self.inner.catalog.names(key.as_str()).await?);
+        Ok((key, replace))
+    }
+
+    fn described(
+        &self,
+        source: &Source<'_>,
+        filename: String,
+        size: u64,
+        content_hash: String,
+        key: &str,
+    ) -> StoredFile {
+        let now = self.inner.clock.now();
+        let store = &source.wanted.store;
+        let container = match store.container.as_str() {
+            "" => self.inner.storage.container(),
+            named => named.trim_matches('/').to_owned(),
+        };
+        StoredFile {
+            handle: source.entry.handle.clone(),
+            application_id: source.application.id,
+            kind: Kind::Stored,
+            provider: self.inner.storage.provider().to_owned(),
+            client: "Dropbox".to_owned(),
+            container,
+            storage_key: key.to_owned(),
+            storage_path: store.path.clone(),
+            access: if store.access.is_empty() {
+                "private"
+            } else {
+                &store.access
+            }
+            .to_owned(),
+            mimetype: source.mimetype(&filename),
+            filename,
+            size,
+            content_hash,
+            width: None,
+            height: None,
+            exif: None,
+            upload_tags: source.wanted.upload_tags.clone(),
+            connection_id: Some(source.entry.connection_id),
+            source_path: source
+                .metadata
+                .path_display
+                .clone()
+                .unwrap_or_else(|| source.entry.source_path.clone()),
+            source_id: source.metadata.id.clone(),
+            source_rev: source.metadata.rev.clone(),
+            version: 1,
+            created_at: now,
+            modified_at: now,
+        }
+    }
+}
+
+fn taken(error: PickError) -> PickError {
+    match error {
+        PickError::Storage(StorageError::Exists) => PickError::PathTaken,
+        other => other,
+    }
+}
