@@ -7,6 +7,8 @@ WORKDIR /build
 # What the build reads, and nothing else: a change of a document builds nothing anew.
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+# Named in Cargo.toml, so cargo wants to see it, though it is not built.
+COPY benches benches
 COPY web web
 # The caches stay on the machine that builds and are no part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -8,7 +8,6 @@
 )]
 
 #[path = "support/processes.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod processes;
 
 use processes::free_port;
@@ -25,6 +24,9 @@ mod eavesdropper;
 #[path = "api/hostile_access.rs"]
 mod hostile_access;
 
+#[path = "api/hostile_files.rs"]
+mod hostile_files;
+
 #[path = "api/hostile_paths.rs"]
 mod hostile_paths;
 
@@ -35,7 +37,6 @@ mod secrets;
 mod redis;
 
 #[path = "support/subscriber.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod subscriber;
 
 #[path = "api/hostile.rs"]

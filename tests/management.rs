@@ -9,9 +9,7 @@
 
 #[path = "support/processes.rs"]
 mod processes;
-
-#[path = "support/subscriber.rs"]
-mod subscriber;
+mod support;
 
 #[path = "management/scene.rs"]
 mod scene;

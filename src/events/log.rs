@@ -8,7 +8,7 @@ use crate::access::ApplicationId;
 use crate::database::{Database, DatabaseError};
 
 /// Rows that a count looks at, at most.
-pub const MOST_COUNTED: i64 = 100_000;
+const MOST_COUNTED: i64 = 100_000;
 
 const COLUMNS: &str = "id, application_id, action, handle, text, created_at";
 
@@ -87,8 +87,8 @@ impl Log {
         Ok(row.as_ref().map(event).transpose()?)
     }
 
-    /// How many events of each kind were recorded since a time, among the newest
-    /// [`MOST_COUNTED`] of the application.
+    /// How many events of each kind were recorded since a time, in milliseconds since the epoch:
+    /// counts among the newest 100,000 of the application.
     ///
     /// # Errors
     /// When the database fails.

@@ -6,6 +6,7 @@ use longshore::access::sign_policy;
 use serde_json::json;
 
 use crate::hostile::Victim;
+use crate::processes::{Dropbox, Service};
 use crate::wire::{self, Reply};
 
 /// Policies that are none, or whose members are not what they should be.
@@ -192,4 +193,27 @@ async fn a_key_of_nobody_is_told_as_one() {
         }
     }
     victim.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_token_that_ran_out_is_told_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let dropbox = Dropbox::start(dir.path());
+    let short = [("LONGSHORE_CONNECTIONS_SESSION_LIFETIME", "1s")];
+    let service = Service::start(dir.path(), &dropbox.url, &short);
+    let mut stranger = service.application().stranger();
+    let token = stranger.list("/", None).await["token"].clone();
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    stranger.token = token.as_str().map(str::to_owned);
+    let listed = stranger.list("/", None).await;
+    assert_eq!(
+        listed["dropbox"]["auth"]["reason"], "session-expired",
+        "{listed}"
+    );
+    assert_ne!(listed["token"], token);
+    let (status, refused) = stranger.pick("/a.txt").await;
+    assert_eq!(
+        (status, refused["code"].as_str()),
+        (401, Some("invalid-session"))
+    );
 }

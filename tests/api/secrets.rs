@@ -404,7 +404,10 @@ async fn no_secret_is_in_a_log_or_a_refusal() {
     let used = policies(&mut told, &application, &person, handle).await;
     basic(&mut told, &application, handle).await;
     let management = http().get(format!("{}/api/v1/applications", service.url));
-    drop(management.bearer_auth(&token).send().await.unwrap());
+    let management = management.bearer_auth(&token).send().await.unwrap();
+    assert_eq!(management.status(), 200);
+    let near = http().get(format!("{}/api/v1/applications", service.url));
+    refused(&mut told, near.bearer_auth(format!("{token}x"))).await;
     let patience = Duration::from_secs(20);
     eventually("both endpoints were asked", patience, async || {
         let bad = subscriber.received(&format!("/bad?key={HOOK_SECRET}"));

@@ -7,11 +7,7 @@ use crate::scene::Scene;
 /// What is sent, and a word that the refusal must hold.
 type Wrong = (&'static str, &'static str, Value, &'static str);
 
-fn wrong() -> Vec<Wrong> {
-    let rotate = "/endpoints/{endpoint}/rotate-secret";
-    let promote = "/endpoints/{endpoint}/promote-secret";
-    let resend = "/endpoints/{endpoint}/resend-failed";
-    let one = "/endpoints/{endpoint}";
+fn wrong_applications() -> Vec<Wrong> {
     let long = "x".repeat(201);
     vec![
         ("PATCH", "", json!({ "secret": "mine" }), "`secret`"),
@@ -46,6 +42,15 @@ fn wrong() -> Vec<Wrong> {
             json!({ "storage_path": "../up" }),
             "storage path",
         ),
+    ]
+}
+
+fn wrong_endpoints() -> Vec<Wrong> {
+    let rotate = "/endpoints/{endpoint}/rotate-secret";
+    let promote = "/endpoints/{endpoint}/promote-secret";
+    let resend = "/endpoints/{endpoint}/resend-failed";
+    let one = "/endpoints/{endpoint}";
+    vec![
         ("POST", "/endpoints", json!({}), "`url`"),
         ("POST", "/endpoints", json!({ "url": "not a url" }), ""),
         (
@@ -79,6 +84,11 @@ fn wrong() -> Vec<Wrong> {
         ("POST", promote, json!({ "overlap_seconds": 1e9 }), ""),
         ("POST", resend, json!({}), "`since`"),
         ("POST", resend, json!({ "since": "yesterday" }), "yesterday"),
+    ]
+}
+
+fn wrong_queries() -> Vec<Wrong> {
+    vec![
         ("GET", "/deliveries?limit=0", Value::Null, "limit"),
         ("GET", "/deliveries?limit=201", Value::Null, "limit"),
         ("GET", "/deliveries?state=lost", Value::Null, "pending"),
@@ -96,7 +106,8 @@ fn wrong() -> Vec<Wrong> {
 async fn what_cannot_be_used_is_refused_by_name() {
     let scene = Scene::start().await;
     let owned = scene.owned("/here").await;
-    for (method, path, body, word) in wrong() {
+    let all = [wrong_applications(), wrong_endpoints(), wrong_queries()].concat();
+    for (method, path, body, word) in all {
         let path = path.replace("{endpoint}", &owned.endpoint.to_string());
         let body = (!body.is_null()).then(|| body.to_string());
         let sent = format!("{method} {path} {body:?}");

@@ -6,7 +6,15 @@ use crate::scene::Scene;
 
 #[tokio::test]
 async fn an_owner_reads_what_happened_and_what_is_kept() {
-    let scene = Scene::start().await;
+    reads(Scene::start().await).await;
+}
+
+#[tokio::test]
+async fn an_owner_reads_the_same_on_postgresql() {
+    reads(Scene::on_postgres().await).await;
+}
+
+async fn reads(scene: Scene) {
     let owned = scene.owned("/here").await;
     owned.delivery_is("delivered").await;
 
@@ -58,7 +66,15 @@ async fn an_owner_reads_what_happened_and_what_is_kept() {
 
 #[tokio::test]
 async fn files_and_deliveries_come_in_pages_that_join() {
-    let scene = Scene::start().await;
+    pages_join(Scene::start().await).await;
+}
+
+#[tokio::test]
+async fn pages_join_on_postgresql() {
+    pages_join(Scene::on_postgres().await).await;
+}
+
+async fn pages_join(scene: Scene) {
     let owned = scene.owned("/here").await;
     let person = owned.application.person().await;
     for n in 0..4 {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::processes::{Application, Dropbox, Service, eventually, http};
-use crate::subscriber::Subscriber;
+use crate::support::postgres;
+use crate::support::subscriber::Subscriber;
 
 pub struct Scene {
     pub service: Service,
@@ -29,11 +30,28 @@ pub struct Owned {
 }
 
 impl Scene {
+    /// On SQLite.
     pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// On PostgreSQL.
+    pub async fn on_postgres() -> Self {
+        let database = postgres::database();
+        let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        let settings = [
+            ("LONGSHORE_DATABASE_URL", database.as_str()),
+            ("LONGSHORE_MASTER_KEY", key),
+        ];
+        Self::with(&settings).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let dropbox = Dropbox::start(dir.path());
         dropbox.add("a.txt", b"some bytes");
-        let more = [("LONGSHORE_WEBHOOK_RETRY_OFFSETS", "50ms")];
+        let soon = [("LONGSHORE_WEBHOOK_RETRY_OFFSETS", "50ms")];
+        let more = [&soon[..], settings].concat();
         let service = Service::start(dir.path(), &dropbox.url, &more);
         Self {
             service,

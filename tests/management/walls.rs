@@ -45,7 +45,15 @@ fn body(method: &str, path: &str) -> Option<String> {
 
 #[tokio::test]
 async fn a_token_of_one_application_finds_nothing_of_another() {
-    let scene = Scene::start().await;
+    finds_nothing(Scene::start().await).await;
+}
+
+#[tokio::test]
+async fn a_token_finds_nothing_of_another_application_on_postgresql() {
+    finds_nothing(Scene::on_postgres().await).await;
+}
+
+async fn finds_nothing(scene: Scene) {
     let (a, b) = (scene.owned("/a").await, scene.owned("/b").await);
     b.delivery_is("delivered").await;
     let before = everything(&scene, &b).await;

@@ -6,11 +6,19 @@ use serde_json::json;
 
 use crate::processes::eventually;
 use crate::scene::Scene;
-use crate::subscriber::Answer;
+use crate::support::subscriber::Answer;
 
 #[tokio::test]
 async fn what_a_subscriber_did_not_take_is_seen_and_sent_again() {
-    let scene = Scene::start().await;
+    is_sent_again(Scene::start().await).await;
+}
+
+#[tokio::test]
+async fn what_a_subscriber_did_not_take_is_sent_again_on_postgresql() {
+    is_sent_again(Scene::on_postgres().await).await;
+}
+
+async fn is_sent_again(scene: Scene) {
     scene.subscriber.answer("/here", Answer::Status(500));
     let owned = scene.owned("/here").await;
     owned.delivery_is("exhausted").await;

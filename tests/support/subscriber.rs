@@ -1,5 +1,11 @@
 //! A subscriber: an HTTP server that keeps what it receives and answers as it is told.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test crate uses the part of it that it needs"
+)]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

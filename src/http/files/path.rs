@@ -2,7 +2,7 @@
 //!
 //! A task is a name, or `name=member:value,…`. SDKs write links in several ways: with slashes
 //! encoded, the source in quotes, a policy in standard base64 with slashes of its own.
-//! Conversions are not done here: a task that is not known is named in the refusal.
+//! Conversions are not done here, which the refusal says; a task that nobody knows is a mistake.
 
 use percent_encoding::percent_decode_str;
 
@@ -12,6 +12,75 @@ use crate::http::Problem;
 
 /// Letters of an API key at least; no task's name is that long without an underscore.
 const SHORTEST_KEY: usize = 16;
+
+/// Tasks of Filestack's that are not done here: asking for one of them is no mistake.
+const CONVERSIONS: [&str; 65] = [
+    "resize",
+    "crop",
+    "smart_crop",
+    "rotate",
+    "flip",
+    "flop",
+    "monochrome",
+    "negative",
+    "redeye",
+    "auto_image",
+    "no_metadata",
+    "tags",
+    "sfw",
+    "imagesize",
+    "compress",
+    "enhance",
+    "upscale",
+    "detect_faces",
+    "crop_faces",
+    "pixelate_faces",
+    "blur_faces",
+    "partial_pixelate",
+    "partial_blur",
+    "rounded_corners",
+    "vignette",
+    "polaroid",
+    "torn_edges",
+    "shadow",
+    "circle",
+    "border",
+    "sharpen",
+    "blur",
+    "blackwhite",
+    "sepia",
+    "pixelate",
+    "oil_paint",
+    "modulate",
+    "ascii",
+    "collage",
+    "animate",
+    "urlscreenshot",
+    "watermark",
+    "output",
+    "pjpg",
+    "quality",
+    "store",
+    "fallback",
+    "zip",
+    "pdfinfo",
+    "pdfconvert",
+    "minify_css",
+    "minify_js",
+    "video_convert",
+    "ocr",
+    "caption",
+    "copyright",
+    "doc_detection",
+    "image_sentiment",
+    "text_sentiment",
+    "doc_to_images",
+    "pdfcreate",
+    "video_playlist",
+    "content",
+    "preview",
+    "debug",
+];
 
 /// What a link asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +157,17 @@ fn apply(link: &mut Link, task: &str) -> Result<(), Problem> {
         }
         "metadata" => link.what = What::Metadata,
         "cache" => link.cache = Some(members.to_owned()),
+        known if CONVERSIONS.contains(&known) => {
+            return Err(not_implemented(&format!("the task `{known}`")));
+        }
         other => {
             let plain: String = other
                 .chars()
                 .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
                 .take(40)
                 .collect();
-            return Err(not_implemented(&format!("the task `{plain}`")));
+            let message = format!("there is no task `{plain}`");
+            return Err(Problem::bad_request(message));
         }
     }
     Ok(())
@@ -223,6 +296,9 @@ mod tests {
         let refused = parse(&format!("/resize=width:1/{HANDLE}")).unwrap_err();
         assert_eq!(refused.status(), 501);
         assert!(refused.message().contains("`resize`"));
+        let mistaken = parse(&format!("/resise=width:1/{HANDLE}")).unwrap_err();
+        assert_eq!(mistaken.status(), 400);
+        assert!(mistaken.message().contains("`resise`"));
         let outside = format!("/{KEY}/https://example.test/{HANDLE}");
         assert_eq!(parse(&outside).unwrap_err().status(), 501);
         assert_eq!(parse("/%ff").unwrap_err().status(), 400);
