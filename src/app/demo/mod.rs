@@ -123,6 +123,7 @@ async fn start(arguments: &Arguments, scratch: &Scratch, clock: Clock) -> anyhow
 async fn sample_folder(data_dir: &Path) -> anyhow::Result<PathBuf> {
     let folder = data_dir.join("sample-dropbox");
     if !folder.is_dir() {
+        eprintln!("making sample files");
         let made = folder.clone();
         // Drawing pictures takes a moment of a processor.
         tokio::task::spawn_blocking(move || samples::make(&made))
