@@ -3,7 +3,7 @@
 //! What they print with `--json` is one JSON value on standard output; everything else goes to
 //! standard error. All but `serve` and `demo` work beside a running server.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -230,7 +230,7 @@ fn load(file: Option<&std::path::Path>) -> anyhow::Result<Settings> {
 
 async fn serve(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     let service = Service::start(settings, clock).await?;
-    println!("{}", service.summary);
+    say(&service.summary);
     stopped().await?;
     log::info!("stopping");
     service.stop().await;
@@ -244,15 +244,22 @@ async fn work(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     let tools = Tools::open(settings, clock).await?;
     let webhooks = super::webhooks(settings, &tools).await?;
     let delivering = webhooks.start();
-    println!(
+    say(&format!(
         "longshore worker delivers from {}",
         webhooks.describe_queue()
-    );
+    ));
     stopped().await?;
     log::info!("stopping");
     delivering.stop(settings.http.shutdown_timeout).await;
     tools.database.close().await;
     Ok(())
+}
+
+/// The line that a program which goes on running prints when it is ready. Whoever started it may
+/// have closed its output: that is no reason to end.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
 /// Returns when the process is asked to stop.

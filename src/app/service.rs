@@ -215,6 +215,7 @@ pub async fn build(
     let links = Links::new(&settings.http.public_url, Some(&settings.http.cname));
     let events = Events::new(clock.clone(), links.clone(), vec![webhooks.listener()]);
     let catalog = Catalog::new(database.clone());
+    let garbage = Garbage::new(database.clone(), storage.clone(), clock.clone());
     let connections = connections(settings, tools, &dropbox, &links);
     let contents = Contents::new(
         storage.clone(),
@@ -238,6 +239,7 @@ pub async fn build(
             connections: connections.clone(),
             applications: tools.applications.clone(),
             catalog: catalog.clone(),
+            garbage: garbage.clone(),
             events: events.clone(),
         },
     );
@@ -249,7 +251,7 @@ pub async fn build(
         applications: tools.applications.clone(),
         tokens: tools.tokens.clone(),
         inspector: Inspector::new(catalog.clone(), contents.clone(), storage.clone()),
-        garbage: Garbage::new(database.clone(), storage.clone(), clock.clone()),
+        garbage,
         files: settings.files.clone(),
         clock,
         database,

@@ -93,6 +93,41 @@ impl Garbage {
             .await
     }
 
+    /// Announces that an object will be written under a key that others may write too, so that
+    /// neither this object nor its predecessor is removed meanwhile. Ended by [`settle`] in the
+    /// transaction that names the object, or by [`Garbage::let_go`]. A hold that a dead process
+    /// left lapses after `lasts`.
+    ///
+    /// # Errors
+    /// [`FileError::BeingRemoved`] while an older object of this key is on its way out.
+    pub async fn hold(&self, key: &StorageKey, lasts: Duration) -> Result<(), FileError> {
+        self.reserve(key, lasts).await.map(drop)
+    }
+
+    /// Ends a hold under which nothing was written.
+    ///
+    /// # Errors
+    /// When the database fails; the hold then lapses by itself.
+    pub async fn let_go(&self, key: &StorageKey) -> Result<(), FileError> {
+        let (key, now) = (key.as_str().to_owned(), self.clock.now_ms());
+        self.database
+            .write(move |tx| {
+                async move {
+                    sqlx::query(
+                        "DELETE FROM garbage WHERE storage_key = $1 AND taken = 0 \
+                         AND not_before > $2",
+                    )
+                    .bind(key)
+                    .bind(now)
+                    .execute(tx)
+                    .await?;
+                    Ok(())
+                }
+                .boxed()
+            })
+            .await
+    }
+
     /// Gives a reservation up: what was written is removed in the next round.
     ///
     /// # Errors
@@ -191,6 +226,9 @@ impl Garbage {
                     let rows = sqlx::query(
                         "UPDATE garbage SET taken = 1, not_before = $1 WHERE id IN \
                          (SELECT id FROM garbage WHERE not_before <= $2 \
+                         AND NOT EXISTS (SELECT 1 FROM garbage AS held \
+                         WHERE held.storage_key = garbage.storage_key AND held.taken = 0 \
+                         AND held.not_before > $2) \
                          ORDER BY not_before LIMIT $3) RETURNING id, storage_key",
                     )
                     .bind(lease)
@@ -235,6 +273,26 @@ pub async fn adopt(tx: &mut Tx, reservation: &Reservation) -> Result<(), FileErr
         Ok(())
     } else {
         Err(FileError::TookTooLong)
+    }
+}
+
+/// Ends a hold (see [`Garbage::hold`]), inside the transaction in which a file comes to name the
+/// object.
+///
+/// # Errors
+/// [`FileError::TookTooLong`] when the hold has lapsed and the object may be gone.
+pub async fn settle(tx: &mut Tx, storage_key: &str) -> Result<(), FileError> {
+    let done = sqlx::query("DELETE FROM garbage WHERE storage_key = $1 AND taken = 0")
+        .bind(storage_key.to_owned())
+        .execute(&mut *tx)
+        .await?;
+    let taken = sqlx::query("SELECT id FROM garbage WHERE storage_key = $1 LIMIT 1")
+        .bind(storage_key.to_owned())
+        .fetch_optional(tx)
+        .await?;
+    match (done.rows_affected(), taken) {
+        (1.., None) => Ok(()),
+        _ => Err(FileError::TookTooLong),
     }
 }
 

@@ -93,6 +93,8 @@ impl From<FileError> for PickError {
     fn from(error: FileError) -> Self {
         match error {
             FileError::Database(error) => Self::Database(error),
+            // Another file's object lies at that place, or is just being removed from it.
+            FileError::BeingRemoved | FileError::TookTooLong => Self::PathTaken,
             other => Self::Invalid(other.to_string()),
         }
     }

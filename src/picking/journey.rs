@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::ledger::{Entry, Ledger, State};
 use super::limits::Limits;
+use super::request::key_is_shared;
 use super::storing::Source;
 use super::{PickError, PickRequest, Settings};
 use crate::access::{AccessError, Applications};
@@ -18,7 +19,7 @@ use crate::connections::Connections;
 use crate::database::Database;
 use crate::dropbox::{Account, Dropbox, DropboxError, FileMetadata, Metadata};
 use crate::events::{Event, Events, Happening};
-use crate::files::{Catalog, StoredFile};
+use crate::files::{Catalog, Garbage, StoredFile, garbage};
 use crate::storage::Storage;
 
 /// How often a pick that another node works on is looked at.
@@ -51,6 +52,7 @@ pub(super) struct Inner {
     pub connections: Connections,
     pub applications: Applications,
     pub catalog: Catalog,
+    pub garbage: Garbage,
     pub events: Events,
     pub ledger: Ledger,
     limits: Limits,
@@ -76,6 +78,8 @@ pub struct Rooms {
     pub applications: Applications,
     /// What is known of files.
     pub catalog: Catalog,
+    /// What becomes of objects that no file names.
+    pub garbage: Garbage,
     /// Who is told.
     pub events: Events,
 }
@@ -94,6 +98,7 @@ impl Picking {
             connections: rooms.connections,
             applications: rooms.applications,
             catalog: rooms.catalog,
+            garbage: rooms.garbage,
             events: rooms.events,
             ledger,
             limits,
@@ -226,7 +231,7 @@ impl Picking {
         // Outside of the above: once the pick is done its lease cannot be renewed either, and
         // that must not look like a loss. The commit itself asks whether the lease is ours.
         let outcome = match brought {
-            Ok(file) => self.record(entry.id, file).await,
+            Ok(file) => self.record(entry, file).await,
             Err(error) => Err(error),
         };
         let error = match outcome {
@@ -356,13 +361,17 @@ impl Picking {
     }
 
     /// The one transaction: file, event with its deliveries, finished pick.
-    async fn record(&self, id: i64, file: StoredFile) -> Result<StoredFile, PickError> {
+    async fn record(&self, entry: &Entry, file: StoredFile) -> Result<StoredFile, PickError> {
+        let (id, shared) = (entry.id, key_is_shared(&entry.wanted()?.store));
         let (this, stored) = (self.clone(), file.clone());
         let event: Event = self
             .inner
             .database
             .write(move |tx| {
                 async move {
+                    if shared {
+                        garbage::settle(tx, &stored.storage_key).await?;
+                    }
                     Catalog::insert(tx, &stored).await?;
                     let (size, rev) = (stored.size, stored.source_rev.clone());
                     let event = this

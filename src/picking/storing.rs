@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 
@@ -14,6 +15,9 @@ use crate::access::Application;
 use crate::dropbox::{Account, ContentHasher, FileMetadata};
 use crate::files::{Kind, StoredFile};
 use crate::storage::{BlockSink, Put, StorageError, StorageKey};
+
+/// How long a key without a handle is held for a copy at most.
+const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What is being picked, looked up.
 pub(super) struct Source<'a> {
@@ -95,7 +99,10 @@ impl Picking {
             copied,
         };
         let begun = std::time::Instant::now();
-        copy.run().await.map_err(taken)?;
+        if let Err(error) = copy.run().await {
+            self.let_go(source, &key).await;
+            return Err(taken(error));
+        }
         log::info!(
             "pick {}: copied {} bytes in {} ms",
             source.entry.id,
@@ -130,12 +137,13 @@ impl Picking {
             .stream
             .map(|piece| piece.map_err(std::io::Error::other));
         let sink = ExportHasher(ContentHasher::new());
-        let (size, hasher) = self
-            .inner
-            .storage
-            .put(&key, stream, how, sink)
-            .await
-            .map_err(|e| taken(e.into()))?;
+        let (size, hasher) = match self.inner.storage.put(&key, stream, how, sink).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                self.let_go(source, &key).await;
+                return Err(taken(error.into()));
+            }
+        };
         let hash = hasher.0.finish();
         if export
             .export
@@ -143,6 +151,7 @@ impl Picking {
             .is_some_and(|expected| expected != hash)
         {
             self.inner.storage.delete(&key).await?;
+            self.let_go(source, &key).await;
             return Err(PickError::Corrupt);
         }
         Ok(self.described(source, filename, size, hash, key.as_str()))
@@ -168,9 +177,22 @@ impl Picking {
         {
             self.inner.storage.delete(&before).await?;
         }
+        if shared {
+            // Whoever deletes the file that lay here before must not remove what is written now.
+            self.inner.garbage.hold(&key, HOLD).await?;
+        }
         let ours = placed == Placed::Here;
         let replace = !shared || (ours && !self.inner.catalog.names(key.as_str()).await?);
         Ok((key, replace))
+    }
+
+    /// Ends the hold on a key that others may write too, when nothing was written there.
+    async fn let_go(&self, source: &Source<'_>, key: &StorageKey) {
+        if key_is_shared(&source.wanted.store)
+            && let Err(error) = self.inner.garbage.let_go(key).await
+        {
+            log::warn!("a hold on a storage key stays for now: {error}");
+        }
     }
 
     fn described(

@@ -1,8 +1,10 @@
 //! Picking: what is chosen arrives, whole and once.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::processes::{Dropbox, Service};
+use crate::processes::{Dropbox, Service, eventually};
 
 #[tokio::test]
 async fn a_picked_file_reads_back_identical() {
@@ -64,5 +66,57 @@ async fn the_same_pick_sent_twice_is_one_file() {
     assert_ne!(
         person.pick_with(other).await.1["dropbox"]["handle"],
         handles[0]
+    );
+}
+
+#[tokio::test]
+async fn a_plain_path_belongs_to_one_file_and_is_free_again_when_that_is_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let dropbox = Dropbox::start(dir.path());
+    dropbox.add("a.txt", b"first");
+    dropbox.add("b.txt", b"second");
+    let service = Service::start(dir.path(), &dropbox.url, &[]);
+    let application = service.application();
+    let person = application.person().await;
+    let store = json!({ "path": "/docs/plain.txt" });
+    let pick = |path: &str| json!({ "path": path, "store": store });
+
+    let (status, first) = person.pick_with(pick("/a.txt")).await;
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(first["dropbox"]["key"], "docs/plain.txt");
+    let (status, refused) = person.pick_with(pick("/b.txt")).await;
+    assert_eq!(
+        (status, refused["code"].as_str()),
+        (409, Some("path-taken")),
+        "{refused}"
+    );
+    let link = first["dropbox"]["url"].as_str().unwrap();
+    assert_eq!(person.read(link).await, b"first");
+
+    let handle = first["dropbox"]["handle"].as_str().unwrap();
+    let file = format!("{}/api/file/{handle}", service.url);
+    let deleted = person
+        .http
+        .delete(file)
+        .basic_auth("app", Some(&application.secret));
+    assert_eq!(deleted.send().await.unwrap().status(), 200);
+    // The object goes after the commit; until it has gone its place is taken.
+    let mut second = json!(null);
+    eventually(
+        "the path is free again",
+        Duration::from_secs(20),
+        async || {
+            let (status, picked) = person.pick_with(pick("/b.txt")).await;
+            second = picked;
+            status == 200
+        },
+    )
+    .await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let link = second["dropbox"]["url"].as_str().unwrap();
+    assert_eq!(
+        person.read(link).await,
+        b"second",
+        "a late removal must not touch it"
     );
 }
