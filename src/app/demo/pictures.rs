@@ -6,8 +6,9 @@ use std::path::Path;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
-const WIDTH: u32 = 1200;
-const HEIGHT: u32 = 800;
+/// Small enough to be drawn quickly by a program that was built for debugging.
+const WIDTH: u32 = 960;
+const HEIGHT: u32 = 640;
 /// Where the sea begins, as a part of the height.
 const HORIZON: f32 = 0.56;
 
@@ -165,8 +166,8 @@ fn boat(color: &mut Color, (u, v): (f32, f32), at: f32, size: f32, light: &Light
 
 /// Draws a sea chart as a PNG: depths in steps, land, a compass.
 pub(super) fn chart(path: &Path) -> io::Result<()> {
-    let picture = RgbImage::from_fn(900, 900, |x, y| {
-        let (u, v) = (x as f32 / 900.0, y as f32 / 900.0);
+    let picture = RgbImage::from_fn(640, 640, |x, y| {
+        let (u, v) = (x as f32 / 640.0, y as f32 / 640.0);
         let hill =
             |cx: f32, cy: f32, wide: f32| (-((u - cx).powi(2) + (v - cy).powi(2)) / wide).exp();
         let ripple = 0.05 * ((u * 13.0).sin() * (v * 11.0 + u * 6.0).cos());
