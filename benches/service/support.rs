@@ -1,7 +1,6 @@
 //! What the tests start, the benchmark starts too: the same processes in the same way.
 
 #![expect(
-    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "made for the tests, which use more of it and stop where something fails"

@@ -366,7 +366,7 @@ async fn bytes_that_are_lost_are_a_fault_of_ours_and_no_empty_file() {
     let path = service.folder.path().join("files").join(&file.storage_key);
     std::fs::write(&path, b"012").unwrap();
     let short = service.get(&format!("/{}", file.handle)).await;
-    assert_eq!(short.status(), 503);
+    assert_eq!(short.status(), 500);
     std::fs::remove_file(path).unwrap();
     let response = service.get(&format!("/{}", file.handle)).await;
     assert_eq!(response.status(), 500);
