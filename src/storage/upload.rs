@@ -1,7 +1,7 @@
 //! An upload: parts written in any order by several tasks, visible all at once or never.
 //!
-//! Bytes are gathered to about a mebibyte and then written and digested in one call on a
-//! blocking thread, while the next mebibyte is on its way. So an async thread never waits for a
+//! Bytes are gathered to half a mebibyte or so and then written and digested in one call on a
+//! blocking thread, while the next ones are on their way. So an async thread never waits for a
 //! disk or a hash, and memory per part in flight stays constant: two batches for a folder, one
 //! part for an object store. What the parts are written to is the draft's business (`folder`,
 //! `objects`).
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 /// How many bytes are gathered for one call on a blocking thread.
-const BATCH: usize = 1024 * 1024;
+const BATCH: usize = 512 * 1024;
 
 /// Something that looks at a part's bytes in order, such as a hash.
 ///
