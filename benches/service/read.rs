@@ -16,7 +16,8 @@ use crate::support::processes::Service;
 const NAME: &str = "stored.bin";
 const HOW: &str = "A picked file that lies in the kernel's memory. curl asks for all of it by a \
 `Range`, over one connection, and throws it away; the service and nginx (with Debian's settings, \
-sendfile on) take turns with the same file on the same disk. The processor time is the server's.";
+sendfile on) take turns with the same file on the same disk. sendfile hands the kernel's pages on \
+as they are, while the service copies them. The processor time is the server's.";
 
 pub async fn measure(place: &Path) -> anyhow::Result<Part> {
     let size = setting("BENCH_READ_MIB", 4096) << 20;
