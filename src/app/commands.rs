@@ -316,7 +316,8 @@ async fn add_endpoint(
     } = &endpoint;
     let made = webhooks
         .create_endpoint(application.id, url, event, description)
-        .await?;
+        .await
+        .context("the endpoint was not added (LONGSHORE_ALLOWED_PRIVATE_NETWORKS opens private networks)")?;
     if endpoint.json {
         println!("{}", json!(made));
     } else {

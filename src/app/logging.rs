@@ -15,6 +15,8 @@ pub(super) fn start(clock: &Clock, default: &str) {
     let mut builder = env_logger::Builder::from_env(environment);
     // sqlx tells every statement at debug, values included in some cases: never wanted here.
     builder.filter_module("sqlx", log::LevelFilter::Warn);
+    // It tells of every thread that it starts and stops.
+    builder.filter_module("actix_server", log::LevelFilter::Warn);
     // Calls it an error when a stranger's request is not HTTP: anybody could fill the log.
     builder.filter_module("actix_http::h1::dispatcher", log::LevelFilter::Off);
     builder.format(move |out, record| {

@@ -10,6 +10,7 @@ use super::{FileError, Handle, Kind, StoredFile, garbage};
 use crate::access::ApplicationId;
 use crate::clock::from_ms;
 use crate::database::{Database, DatabaseError, Tx};
+use crate::dropbox::FileMetadata;
 
 const COLUMNS: &str = "handle, application_id, kind, provider, client, container, storage_key, \
      storage_path, access, filename, mimetype, size, content_hash, width, height, exif, \
@@ -170,6 +171,44 @@ impl Catalog {
             garbage::discard(tx, &current.storage_key, now_ms).await?;
         }
         from_row(&row)
+    }
+
+    /// Takes over the new version of a symlink's source.
+    ///
+    /// # Errors
+    /// [`FileError::Changed`] when the file is no longer as `current` says: find it again.
+    pub async fn follow(
+        &self,
+        current: &StoredFile,
+        source: FileMetadata,
+        now_ms: i64,
+    ) -> Result<StoredFile, FileError> {
+        let (handle, version) = (current.handle.clone(), current.version);
+        self.database
+            .write(move |tx| {
+                async move {
+                    let sql = format!(
+                        "UPDATE files SET size = $1, content_hash = $2, source_rev = $3, \
+                         hashes = '{{}}', facts_read = 0, width = NULL, height = NULL, \
+                         exif = NULL, version = version + 1, modified_at = $4 \
+                         WHERE handle = $5 AND version = $6 AND deleted_at IS NULL \
+                         RETURNING {COLUMNS}"
+                    );
+                    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+                        .bind(i64::try_from(source.size).unwrap_or(i64::MAX))
+                        .bind(source.content_hash.unwrap_or_default())
+                        .bind(source.rev)
+                        .bind(now_ms)
+                        .bind(handle.as_str().to_owned())
+                        .bind(version)
+                        .fetch_optional(tx)
+                        .await?
+                        .ok_or(FileError::Changed)?;
+                    from_row(&row)
+                }
+                .boxed()
+            })
+            .await
     }
 
     /// Deletes a file, inside `tx`, and answers what it was. Its object is left to the garbage,

@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{Kind, StoredFile};
-use crate::dropbox::{Account, ContentStream, Dropbox, DropboxError};
+use crate::dropbox::{Account, ContentStream, Dropbox, DropboxError, FileMetadata, Metadata};
 use crate::storage::{Storage, StorageError, StorageKey};
 
 /// How often a download is taken up again without a byte having come in between.
@@ -108,15 +108,32 @@ impl Contents {
         }
     }
 
+    /// What lies in the person's Dropbox now under a symlink that knows its source's id; the id
+    /// stays with a file that is edited, renamed or moved.
+    ///
+    /// # Errors
+    /// A [`ContentError`].
+    pub async fn look(&self, symlink: &StoredFile) -> Result<FileMetadata, ContentError> {
+        let account = self.account(symlink).await?;
+        let found = self.dropbox.get_metadata(&account, &symlink.source_id);
+        match found.await? {
+            Metadata::File(file) => Ok(file),
+            _ => Err(ContentError::SourceGone),
+        }
+    }
+
+    async fn account(&self, symlink: &StoredFile) -> Result<Account, ContentError> {
+        let connection = symlink.connection_id.ok_or(ContentError::SourceClosed)?;
+        let account = (self.account_of)(connection).await;
+        account.ok_or(ContentError::SourceClosed)
+    }
+
     async fn open_symlink(
         &self,
         file: &StoredFile,
         range: Range<u64>,
     ) -> Result<Content, ContentError> {
-        let connection = file.connection_id.ok_or(ContentError::SourceClosed)?;
-        let account = (self.account_of)(connection)
-            .await
-            .ok_or(ContentError::SourceClosed)?;
+        let account = self.account(file).await?;
         let mut following = Following {
             dropbox: self.dropbox.clone(),
             account,

@@ -120,3 +120,41 @@ async fn a_plain_path_belongs_to_one_file_and_is_free_again_when_that_is_deleted
         "a late removal must not touch it"
     );
 }
+
+#[tokio::test]
+async fn a_symlink_shows_what_lies_in_the_dropbox_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let dropbox = Dropbox::start(dir.path());
+    dropbox.add("live.txt", b"first words");
+    let service = Service::start(dir.path(), &dropbox.url, &[]);
+    let person = service.application().person().await;
+    let wanted = json!({ "clouds": { "dropbox": { "path": "/live.txt" } } });
+    let (status, linked) = person.call("/link/", wanted).await;
+    assert_eq!(status, 200, "{linked}");
+    let link = linked["dropbox"]["url"].as_str().unwrap();
+    assert_eq!(person.read(link).await, b"first words");
+
+    dropbox.add("live.txt", b"second, longer words");
+    eventually(
+        "the link shows the edit",
+        Duration::from_secs(10),
+        async || {
+            let answer = person.http.get(link).send().await.unwrap();
+            answer.bytes().await.unwrap() == b"second, longer words"[..]
+        },
+    )
+    .await;
+    let part = person.http.get(link).header("range", "bytes=8-13");
+    assert_eq!(
+        part.send().await.unwrap().bytes().await.unwrap(),
+        b"longer"[..]
+    );
+
+    std::fs::remove_file(dropbox.folder.join("live.txt")).unwrap();
+    eventually(
+        "the link says that it has gone",
+        Duration::from_secs(10),
+        async || person.http.get(link).send().await.unwrap().status() == 410,
+    )
+    .await;
+}

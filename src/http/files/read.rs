@@ -41,7 +41,12 @@ pub(super) async fn read(
     asked: &Asked,
 ) -> Result<HttpResponse, Refusal> {
     for _ in 0..MOST_TRIES {
-        let permit = permit(edge, asked, Call::Read, false).await?;
+        let mut permit = permit(edge, asked, Call::Read, false).await?;
+        let (inspector, now) = (edge.inspector.clone(), edge.clock.now_ms());
+        let file = permit.file.clone();
+        permit.file = edge
+            .run(async move { inspector.current(file, now).await })
+            .await?;
         if let Some(response) = answer(edge, request, asked, &permit).await? {
             return Ok(response);
         }
