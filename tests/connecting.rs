@@ -11,7 +11,7 @@ mod scene;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use longshore::access::{NewApplication, OwnDropboxApp};
+use longshore::access::{Change, NewApplication, OwnDropboxApp};
 use longshore::database::DatabaseError;
 use longshore::sandbox::{FaultKind, FaultRule};
 use serde_json::json;
@@ -431,6 +431,89 @@ async fn a_refresh_token_that_died_asks_to_connect_again() {
     scene.fault(FaultRule::new("oauth2/token", refusal(400, body)).times(1));
     let answer = scene.list(&token, json!({ "path": "/" })).await;
     assert_eq!(answer["dropbox"]["auth"]["reason"], "reconnect", "{answer}");
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connecting_again_mends_the_symlinks_of_a_withdrawn_link() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let body = json!({ "token": token, "clouds": { "dropbox": { "path": "/a.txt" } } });
+    let (status, answer) = scene.post("/link/", body).await;
+    assert_eq!(status, 200, "{answer}");
+    let url = answer["dropbox"]["url"].as_str().unwrap();
+    // Withdrawn on Dropbox's page: the reader is the first to notice.
+    scene.fault(FaultRule::new("files/get_metadata", FaultKind::RevokeToken).times(1));
+    let read = scene.get(url).await;
+    assert_eq!(read.status(), 409);
+    assert!(read.text().await.unwrap().contains("source-disconnected"));
+    let answer = scene.list(&token, json!({ "path": "/" })).await;
+    assert_eq!(answer["dropbox"]["auth"]["reason"], "reconnect", "{answer}");
+    assert_eq!(scene.get(url).await.status(), 409);
+
+    // Connected again, if in another browser.
+    scene.connect().await;
+    let read = scene.get(url).await;
+    assert_eq!(read.status(), 200);
+    assert_eq!(read.text().await.unwrap(), "a");
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropbox_app_set_up_by_mistake_costs_nobody_their_connection() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let tools = scene.tools().await;
+    let application = tools.applications.by_apikey(&scene.apikey).await.unwrap();
+    let app = |key: &str, secret: &str| Change {
+        dropbox_app: Some(OwnDropboxApp {
+            key: key.to_owned(),
+            secret: secret.to_owned(),
+        }),
+        ..Change::default()
+    };
+    // The service notices within seconds that an application was changed beside it.
+    let shows = async |pointer: &str, expected: &str| {
+        for _ in 0..100 {
+            scene.hand.advance(Duration::from_secs(5 * 3600));
+            let answer = scene.list(&token, json!({ "path": "/" })).await;
+            if answer
+                .pointer(pointer)
+                .is_some_and(|found| found == expected)
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{expected} did not come");
+    };
+    let update = async |change| tools.applications.update(application.id, change).await;
+    update(app("another-app", "another-secret")).await.unwrap();
+    shows("/dropbox/auth/reason", "reconnect").await;
+    update(app(APP_KEY, APP_SECRET)).await.unwrap();
+    shows("/dropbox/contents/0/name", "a.txt").await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_team_root_has_moved_can_still_pick() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let moved = json!({
+        "error_summary": "invalid_root/..",
+        "error": {
+            ".tag": "invalid_root",
+            "invalid_root": { ".tag": "user", "root_namespace_id": "1", "home_namespace_id": "1" },
+        },
+    });
+    scene.fault(FaultRule::new("files/get_metadata", refusal(422, moved)).times(1));
+    let body = json!({ "token": token, "clouds": { "dropbox": { "path": "/a.txt" } } });
+    let (status, answer) = scene.post("/store/", body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(scene.asked("users/get_current_account").await, 2);
     scene.stop().await;
 }
 

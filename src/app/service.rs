@@ -289,7 +289,7 @@ fn connections(
 fn account_of(connections: Connections) -> AccountOf {
     Arc::new(move |id| {
         let connections = connections.clone();
-        async move { Some(connections.account_by_id(id).await.ok()?.0) }.boxed()
+        async move { connections.account_behind(id).await.ok() }.boxed()
     })
 }
 

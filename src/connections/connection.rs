@@ -116,6 +116,28 @@ impl Connections {
         row.as_ref().map(|row| self.read(row)).transpose()
     }
 
+    /// A live connection of the same person, for the same application and Dropbox app; the newest.
+    pub(super) async fn successor(
+        &self,
+        of: &Connection,
+    ) -> Result<Option<Connection>, ConnectionError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM connections c WHERE c.application_id = $1 \
+             AND c.account_id = $2 AND c.app_key = $3 AND c.state = $4 \
+             AND length(c.refresh_token) > 0 ORDER BY c.id DESC LIMIT 1"
+        );
+        let mut connection = self.inner.needs.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(of.application_id.0)
+            .bind(of.account_id.clone())
+            .bind(of.app_key.clone())
+            .bind(State::Live.number())
+            .fetch_optional(&mut *connection)
+            .await?;
+        drop(connection);
+        row.as_ref().map(|row| self.read(row)).transpose()
+    }
+
     pub(super) fn seal(&self, secret: &Secret) -> Result<Vec<u8>, ConnectionError> {
         let key = &self.inner.needs.master_key;
         Ok(key.seal(Purpose::DropboxToken, secret.expose())?)

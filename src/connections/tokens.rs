@@ -43,8 +43,8 @@ impl Connections {
         }
     }
 
-    /// The Dropbox of the connection with this key, whoever asks: for copies that go on and for
-    /// symlinks, whose person may have signed out long ago.
+    /// The Dropbox of the connection with this key, whoever asks: for copies that go on although
+    /// the person has signed out.
     ///
     /// # Errors
     /// [`ConnectionError::Reconnect`] when its grant is gone.
@@ -57,27 +57,50 @@ impl Connections {
         }
     }
 
-    /// Takes note of what a call said of the connection itself: a link that Dropbox knows no
-    /// more is dead from now on, and the session is told to connect again.
+    /// The Dropbox that a symlink leads to: by the grant under which it was made, or, once that
+    /// is gone, by a later one of the same person for the same application. Whoever connects
+    /// again so mends the links they made before.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn note(&self, id: i64, error: &DropboxError) -> Result<(), ConnectionError> {
-        if *error == DropboxError::LinkRevoked {
-            self.bury(id).await?;
+    /// [`ConnectionError::Reconnect`] when there is no such grant.
+    pub async fn account_behind(&self, id: i64) -> Result<Account, ConnectionError> {
+        let made_under = self.row(id).await?.ok_or(ConnectionError::Reconnect)?;
+        if !made_under.is_spent() {
+            return Ok(self.account(&made_under));
         }
-        Ok(())
+        let successor = self.successor(&made_under).await?;
+        let successor = successor.ok_or(ConnectionError::Reconnect)?;
+        Ok(self.account(&successor))
     }
 
-    /// Reads anew where the person's paths begin, after
-    /// [`DropboxError::PathRootChanged`]: they joined or left a team.
+    /// Makes a call for the connection and answers with which account it succeeded: a person who
+    /// joined or left a team meanwhile is followed to where their paths begin now.
     ///
     /// # Errors
-    /// When Dropbox or the database fails.
-    pub async fn reread_root(
+    /// [`ConnectionError::Reconnect`] when the link is dead, or what Dropbox says.
+    pub async fn call<T, F, R>(
         &self,
         connection: &Connection,
-    ) -> Result<Connection, ConnectionError> {
+        call: F,
+    ) -> Result<(Account, T), ConnectionError>
+    where
+        F: Fn(Account) -> R,
+        R: Future<Output = Result<T, DropboxError>>,
+    {
+        let mut account = self.account(connection);
+        let mut outcome = call(account.clone()).await;
+        if let Err(DropboxError::PathRootChanged { .. }) = outcome {
+            account = self.account(&self.reread_root(connection).await?);
+            outcome = call(account.clone()).await;
+        }
+        match outcome {
+            Ok(value) => Ok((account, value)),
+            Err(DropboxError::LinkRevoked) => Err(ConnectionError::Reconnect),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn reread_root(&self, connection: &Connection) -> Result<Connection, ConnectionError> {
         let mut connection = connection.clone();
         connection.team_root = None;
         let account = self.account(&connection);
@@ -110,7 +133,7 @@ impl Connections {
         Ok(connection)
     }
 
-    pub(super) async fn bury(&self, id: i64) -> Result<(), ConnectionError> {
+    async fn bury(&self, id: i64) -> Result<(), ConnectionError> {
         log::info!("connection {id} is no longer valid");
         let now = self.inner.needs.clock.now_ms();
         self.inner
@@ -211,10 +234,16 @@ impl Connections {
                     let token = &connection.refresh_token;
                     needs.dropbox.refresh(&app, token).await
                 }
-                // The application has moved to another Dropbox app: this consent was for the old.
-                None => Err(OAuthError::InvalidGrant {
-                    message: "its Dropbox app is no longer set up".to_owned(),
-                }),
+                // The application has moved to another Dropbox app, and this consent was for the
+                // old. Should that have been a mistake, it works again once it is mended.
+                None => {
+                    log::warn!(
+                        "the Dropbox app of connection {} is not set up",
+                        connection.id
+                    );
+                    self.give_lease_back(connection.id).await?;
+                    return Err(ConnectionError::Reconnect);
+                }
             },
             Err(error) => {
                 self.give_lease_back(connection.id).await?;
@@ -333,6 +362,15 @@ impl AccessTokens for ConnectionTokens {
             return Ok(token);
         }
         self.fetch(Some(stale.clone())).await
+    }
+
+    async fn withdrawn(&self) {
+        if let Err(error) = self.connections.bury(self.id).await {
+            log::warn!(
+                "connection {} could not be marked as dead: {error}",
+                self.id
+            );
+        }
     }
 }
 

@@ -17,6 +17,9 @@ pub trait AccessTokens: Send + Sync {
 
     /// A newer token, after Dropbox said that `stale` has expired.
     async fn renewed(&self, stale: &Secret) -> Result<Secret, DropboxError>;
+
+    /// Takes note that Dropbox knows this link no more: the person withdrew it there.
+    async fn withdrawn(&self) {}
 }
 
 /// One access token that is not renewed: for the first calls after a consent, before anything is

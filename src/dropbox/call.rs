@@ -290,6 +290,11 @@ impl Attempts {
             self.renewed = true;
             return Ok(());
         }
+        if failure.error == DropboxError::LinkRevoked
+            && let Some(account) = call.account
+        {
+            account.tokens.withdrawn().await;
+        }
         if !failure.again {
             return Err(failure.error);
         }

@@ -15,7 +15,7 @@ use super::storing::Source;
 use super::{PickError, PickRequest, Settings};
 use crate::access::{AccessError, Applications};
 use crate::clock::Clock;
-use crate::connections::Connections;
+use crate::connections::{ConnectionError, Connections};
 use crate::database::Database;
 use crate::dropbox::{Account, Dropbox, DropboxError, FileMetadata, Metadata};
 use crate::events::{Event, Events, Happening};
@@ -239,16 +239,6 @@ impl Picking {
             Err(error) => error,
         };
         log::warn!("pick {} failed: {error}", entry.id);
-        if let PickError::Dropbox(cause) = &error {
-            // A grant that Dropbox knows no more is marked, so that the picker asks to connect
-            // again; that this may fail changes nothing for the pick.
-            drop(
-                self.inner
-                    .connections
-                    .note(entry.connection_id, cause)
-                    .await,
-            );
-        }
         // With a database that did not answer, the commit may still have happened; the lease
         // runs out and whoever takes the pick up finds out.
         if !matches!(error, PickError::LeaseLost | PickError::Database(_))
@@ -297,12 +287,9 @@ impl Picking {
             .map_err(no_application)?;
         let turn = self.inner.limits.turn(application.id).await?;
         drop(place);
-        let (account, _) = self
-            .inner
-            .connections
-            .account_by_id(entry.connection_id)
+        let (account, metadata) = self
+            .first_look(entry.connection_id, &entry.source_path)
             .await?;
-        let metadata = self.metadata(&account, &entry.source_path).await?;
         let source = Source {
             entry,
             wanted: &wanted,
@@ -346,18 +333,29 @@ impl Picking {
         Err(DropboxError::Changed.into())
     }
 
-    /// What lies at the path, if it is a file.
-    pub(super) async fn metadata(
+    /// What lies at the path, if it is a file, and the account to read it with.
+    pub(super) async fn first_look(
         &self,
-        account: &Account,
+        connection_id: i64,
         path: &str,
-    ) -> Result<FileMetadata, PickError> {
-        match self.inner.dropbox.get_metadata(account, path).await? {
-            Metadata::File(file) => Ok(file),
-            Metadata::Folder(_) => Err(not_copyable("a folder cannot be picked as a file")),
-            Metadata::Deleted(_) => Err(crate::dropbox::DropboxError::PathNotFound.into()),
-            Metadata::Other => Err(not_copyable("Dropbox does not say what this is")),
-        }
+    ) -> Result<(Account, FileMetadata), PickError> {
+        let (connections, dropbox) = (&self.inner.connections, &self.inner.dropbox);
+        let (_, connection) = connections.account_by_id(connection_id).await?;
+        let looked = connections
+            .call(&connection, |account| async move {
+                dropbox.get_metadata(&account, path).await
+            })
+            .await;
+        let (account, found) = looked.map_err(|error| match error {
+            ConnectionError::Dropbox(error) => PickError::Dropbox(error),
+            error => error.into(),
+        })?;
+        Ok((account, a_file(found)?))
+    }
+
+    /// What lies at the path now, if it is a file.
+    async fn metadata(&self, account: &Account, path: &str) -> Result<FileMetadata, PickError> {
+        a_file(self.inner.dropbox.get_metadata(account, path).await?)
     }
 
     /// The one transaction: file, event with its deliveries, finished pick.
@@ -387,6 +385,15 @@ impl Picking {
             .await?;
         self.inner.events.committed(&[event]);
         Ok(file)
+    }
+}
+
+fn a_file(found: Metadata) -> Result<FileMetadata, PickError> {
+    match found {
+        Metadata::File(file) => Ok(file),
+        Metadata::Folder(_) => Err(not_copyable("a folder cannot be picked as a file")),
+        Metadata::Deleted(_) => Err(DropboxError::PathNotFound.into()),
+        Metadata::Other => Err(not_copyable("Dropbox does not say what this is")),
     }
 }
 

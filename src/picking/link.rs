@@ -19,11 +19,9 @@ impl Picking {
     pub async fn link(&self, request: PickRequest) -> Result<StoredFile, PickError> {
         let wanted = request.check()?;
         let inner = &self.inner;
-        let (account, _) = inner
-            .connections
-            .account_by_id(request.connection_id)
+        let (_, metadata) = self
+            .first_look(request.connection_id, &request.path)
             .await?;
-        let metadata = self.metadata(&account, &request.path).await?;
         if !metadata.is_downloadable {
             let why = "a cloud document has no bytes to link to; pick it with a copy instead";
             return Err(PickError::NotCopyable(why.to_owned()));

@@ -136,8 +136,7 @@ impl Browser {
         entry::of(found, &signer).ok_or(BrowseError::Dropbox(DropboxError::PathNotFound))
     }
 
-    /// Makes a call for the connection; follows a person who joined or left a team, and takes
-    /// note of a link that is dead.
+    /// Makes a call for the connection.
     async fn with_account<T, F, R>(
         &self,
         connection: &Connection,
@@ -147,20 +146,9 @@ impl Browser {
         F: Fn(Account) -> R,
         R: Future<Output = Result<T, DropboxError>>,
     {
-        let connections = &self.inner.connections;
-        let mut outcome = call(connections.account(connection)).await;
-        if let Err(DropboxError::PathRootChanged { .. }) = outcome {
-            let connection = connections.reread_root(connection).await?;
-            outcome = call(connections.account(&connection)).await;
-        }
-        match outcome {
-            Ok(value) => Ok(value),
-            Err(DropboxError::LinkRevoked) => {
-                connections
-                    .note(connection.id, &DropboxError::LinkRevoked)
-                    .await?;
-                Err(ConnectionError::Reconnect.into())
-            }
+        match self.inner.connections.call(connection, call).await {
+            Ok((_, value)) => Ok(value),
+            Err(ConnectionError::Dropbox(error)) => Err(error.into()),
             Err(error) => Err(error.into()),
         }
     }

@@ -163,13 +163,7 @@ impl Shared {
         }
         let files: Vec<String> = revs.iter().map(|rev| format!("rev:{rev}")).collect();
         let dropbox = self.connections.dropbox();
-        let outcomes = match dropbox.get_thumbnail_batch(&account, &files, size).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                self.connections.note(connection_id, &error).await?;
-                return Err(error.into());
-            }
-        };
+        let outcomes = dropbox.get_thumbnail_batch(&account, &files, size).await?;
         let pictures = outcomes.into_iter().map(|outcome| match outcome {
             ThumbnailOutcome::Made(made) => Some(made.jpeg),
             ThumbnailOutcome::None { reason } => {
