@@ -20,7 +20,11 @@ pub(super) async fn ready(edge: web::Data<Edge>) -> HttpResponse {
         .await
         .is_ok();
     let storage = edge.storage.clone();
-    let storage_answers = edge.run(async move { storage.check().await }).await.is_ok();
+    let now = edge.clock.now_ms();
+    let storage_answers = edge
+        .run(async move { storage.check(now).await })
+        .await
+        .is_ok();
     let webhooks = edge.webhooks.clone();
     let queue_answers = edge
         .run(async move { webhooks.check().await })

@@ -30,6 +30,7 @@ mod settings;
 mod thumbnails;
 
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Route, guard};
 
 pub use demo::Demo;
 pub use edge::Edge;
@@ -45,22 +46,22 @@ fn routes(config: &mut ServiceConfig) {
     config
         // The picker, in an end user's browser: Filestack's cloud API.
         .route("/prefetch", web::post().to(prefetch::post))
-        .route("/prefetch", web::get().to(prefetch::get))
+        .route("/prefetch", get().to(prefetch::get))
         .route("/folder/list", web::post().to(browsing::list))
         .route("/folder/list/", web::post().to(browsing::list))
         .route("/metadata", web::post().to(browsing::metadata))
         .route("/auth/status", web::post().to(sessions::status))
         .route("/auth/logout", web::post().to(sessions::logout))
         .route("/auth/logout/", web::post().to(sessions::logout))
-        .route("/thumbnail/{link}", web::get().to(thumbnails::picture))
-        .route("/icons/{kind}.svg", web::get().to(thumbnails::icon))
+        .route("/thumbnail/{link}", get().to(thumbnails::picture))
+        .route("/icons/{kind}.svg", get().to(thumbnails::icon))
         .route(
             "/api/client/dropbox/authCallback/open",
-            web::get().to(connect::open),
+            get().to(connect::open),
         )
         .route(
             "/api/client/dropbox/authCallback/saveas",
-            web::get().to(connect::saveas),
+            get().to(connect::saveas),
         )
         .route("/store/", web::post().to(picks::store))
         .route("/store", web::post().to(picks::store))
@@ -69,13 +70,18 @@ fn routes(config: &mut ServiceConfig) {
         // The demo's page and its sample subscriber.
         .configure(demo::routes)
         // Whoever watches over the process.
-        .route("/healthz", web::get().to(health::alive))
-        .route("/readyz", web::get().to(health::ready))
+        .route("/healthz", get().to(health::alive))
+        .route("/readyz", get().to(health::ready))
         // Scripts and the portal, with a management token.
-        .route("/openapi.json", web::get().to(openapi::get))
+        .route("/openapi.json", get().to(openapi::get))
         .configure(management::routes)
         // Servers and SDKs that deal with one file.
         .configure(files::routes)
         // Links to files may look like anything: they come last.
         .configure(files::links);
+}
+
+/// A route for GET, and for HEAD with it: load balancers and `curl -I` ask by HEAD.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }

@@ -177,6 +177,30 @@ async fn every_route_answers_every_method() {
     victim.is_unharmed().await;
 }
 
+#[tokio::test]
+async fn whatever_answers_to_get_answers_to_head() {
+    let victim = Victim::start(&[]).await;
+    let handle = victim.picked().await;
+    let apikey = &victim.application.apikey;
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/icons/file.svg",
+        &format!("/prefetch?apikey={apikey}"),
+        &format!("/{handle}"),
+        &format!("/{handle}/metadata"),
+        &format!("/api/file/{handle}"),
+    ] {
+        let got = wire::ask(&victim.service.url, "GET", path, &[], b"").await;
+        let head = wire::ask(&victim.service.url, "HEAD", path, &[], b"").await;
+        assert_eq!((got.status, head.status), (200, 200), "{path}");
+        let kind = "content-type";
+        assert_eq!(got.header(kind), head.header(kind), "{path}");
+        assert!(head.body.is_empty(), "{path}");
+    }
+}
+
 /// Header lines that servers have stumbled over.
 const LINES: [&str; 37] = [
     "Range: bytes=",

@@ -11,7 +11,7 @@ use super::read;
 /// Method and path of each route that the sources hang in, but for the management API, which is
 /// compared with its own table, and pages.
 fn hung_in() -> BTreeSet<(String, String)> {
-    let single = Regex::new(r#"\.route\(\s*"([^"]+)",\s*web::([a-z]+)\(\)"#).unwrap();
+    let single = Regex::new(r#"\.route\(\s*"([^"]+)",\s*(?:web::)?([a-z]+)\(\)"#).unwrap();
     let several = Regex::new(r"\.route\(web::([a-z]+)\(\)").unwrap();
     let mut routes = BTreeSet::new();
     let mut add = |method: &str, path: &str| {

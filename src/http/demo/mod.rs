@@ -17,6 +17,7 @@ use std::time::Duration;
 use actix_web::web::{self, ServiceConfig};
 use serde_json::{Value, json};
 
+use super::get;
 use story::Story;
 
 /// What the demo's page and its subscriber know.
@@ -65,11 +66,11 @@ impl Demo {
 /// The demo's routes.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .route("/demo", web::get().to(page::index))
-        .route("/demo/", web::get().to(page::index))
-        .route("/demo/config", web::get().to(page::config))
+        .route("/demo", get().to(page::index))
+        .route("/demo/", get().to(page::index))
+        .route("/demo/config", get().to(page::config))
         .route("/demo/events", web::get().to(story::stream))
         .route("/demo/webhooks", web::post().to(subscriber::receive))
         .route("/demo/subscriber", web::post().to(subscriber::switch))
-        .route("/demo/{file}", web::get().to(page::asset));
+        .route("/demo/{file}", get().to(page::asset));
 }
