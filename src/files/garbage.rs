@@ -13,7 +13,7 @@ use sqlx::Row;
 use super::FileError;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
-use crate::storage::{Storage, StorageError, StorageKey};
+use crate::storage::{PROBE, Storage, StorageError, StorageKey};
 
 /// How long whoever has taken a row may need to remove its object before another tries.
 const REMOVAL_LEASE: Duration = Duration::from_secs(10 * 60);
@@ -177,8 +177,8 @@ impl Garbage {
         Ok(count)
     }
 
-    /// Removes the drafts of dead overwrites and says how many there were. Other nodes may be at
-    /// work, so a draft is dead once it is older than any upload may take.
+    /// Removes the drafts of dead overwrites and checks and says how many there were. Other nodes
+    /// may be at work, so a draft is dead once it is older than any upload may take.
     ///
     /// # Errors
     /// When the storage fails.
@@ -254,8 +254,11 @@ fn as_ms(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// When an overwrite began, in milliseconds, by the id of its upload.
+/// When an overwrite or a check of the storage began, in milliseconds, by the id of its upload.
 fn began(upload_id: &str) -> Option<i64> {
+    if let Some(at) = upload_id.strip_prefix(PROBE) {
+        return at.parse().ok();
+    }
     let (at, _) = upload_id.strip_prefix("overwrite-")?.split_once('-')?;
     at.parse().ok()
 }
@@ -317,4 +320,20 @@ async fn forget(tx: &mut Tx, ids: &[i64]) -> Result<(), FileError> {
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::began;
+
+    #[test]
+    fn a_draft_tells_when_it_was_begun() {
+        assert_eq!(
+            began("overwrite-1764147000000-abc"),
+            Some(1_764_147_000_000)
+        );
+        assert_eq!(began("probe-1764147000000"), Some(1_764_147_000_000));
+        // A pick's draft is judged by the ledger, not by its age.
+        assert_eq!(began("abcdefghij0123456789"), None);
+    }
 }

@@ -57,4 +57,7 @@ pub struct Settings {
     pub hash_attempts: u32,
     /// How often a pick is taken up again after a node died with it.
     pub max_attempts: i64,
+    /// How often leftovers of dead copies are looked for in the storage.
+    #[serde(with = "humantime_serde")]
+    pub sweep_interval: Duration,
 }

@@ -3,7 +3,7 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::journey::Begun;
 use super::ledger::Entry;
@@ -15,14 +15,21 @@ use crate::storage::StorageKey;
 const TAKE_UP: i64 = 32;
 
 impl Picking {
-    /// Takes up picks whose node died, now and from time to time, until [`Picking::stop`].
+    /// Takes up picks whose node died and sweeps up after them, now and from time to time, until
+    /// [`Picking::stop`].
     pub fn start(&self) {
         let this = self.clone();
         self.inner.tasks.spawn(async move {
-            if let Err(error) = this.sweep().await {
-                log::warn!("leftovers of dead copies stay for now: {error}");
-            }
+            let mut swept: Option<Instant> = None;
             loop {
+                // Not only at the start: a store that was away when a copy was taken back or
+                // taken over keeps what it left.
+                if swept.is_none_or(|at| at.elapsed() >= this.inner.settings.sweep_interval) {
+                    swept = Some(Instant::now());
+                    if let Err(error) = this.sweep().await {
+                        log::warn!("leftovers of dead copies stay for now: {error}");
+                    }
+                }
                 if let Err(error) = this.take_up().await {
                     log::warn!("abandoned picks cannot be taken up now: {error}");
                 }
@@ -77,11 +84,8 @@ impl Picking {
         // Listed first, asked afterwards: a copy that begins in between is not taken for dead.
         let leftovers = self.inner.storage.leftovers().await?;
         let alive = self.inner.ledger.under_way().await?;
-        for id in leftovers {
-            if Handle::parse(&id).is_ok() && !alive.contains(&id) {
-                self.inner.storage.remove_leftovers(&id).await?;
-            }
-        }
+        let is_alive = |id: &str| Handle::parse(id).is_err() || alive.contains(id);
+        self.inner.storage.sweep_these(leftovers, is_alive).await?;
         Ok(())
     }
 

@@ -27,7 +27,14 @@ use bytes::Bytes;
 use folder::Folder;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use objects::Objects;
-use std::{collections::BTreeSet, fmt, io, ops::Range, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt, io,
+    ops::Range,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::time::timeout;
 use upload::Draft;
 
@@ -41,7 +48,16 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, StorageError>>;
 #[derive(Clone)]
 pub struct Storage {
     place: Place,
+    checked: Arc<tokio::sync::Mutex<Option<Checked>>>,
+    check_interval: Duration,
 }
+
+/// When the storage was last checked, and what came out.
+type Checked = (Instant, Result<(), StorageError>);
+
+/// What the upload id of a check's probe begins with; the time of the check in milliseconds since
+/// the epoch follows.
+pub const PROBE: &str = "probe-";
 
 #[derive(Clone)]
 enum Place {
@@ -160,12 +176,30 @@ impl Storage {
         }
     }
 
-    /// Writes, reads and deletes a few bytes, to see whether the storage works.
-    pub async fn check(&self) -> Result<(), StorageError> {
+    /// Writes, reads and deletes a few bytes, to see whether the storage works. However many ask,
+    /// that is done once in a while, and what came out holds until then: a load balancer may ask
+    /// often, and a store may have each request paid.
+    ///
+    /// `now_ms`, milliseconds since the epoch, tells a sweep how old a probe is that a process
+    /// could not remove any more.
+    pub async fn check(&self, now_ms: i64) -> Result<(), StorageError> {
+        let mut checked = self.checked.lock().await;
+        if let Some((at, outcome)) = &*checked
+            && at.elapsed() < self.check_interval
+        {
+            return outcome.clone();
+        }
+        let outcome = self.check_now(now_ms).await;
+        *checked = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+
+    async fn check_now(&self, now_ms: i64) -> Result<(), StorageError> {
+        let probe = key::leftover_name(&format!("{PROBE}{now_ms}"))?;
         let checked = async {
             match &self.place {
-                Place::Folder(folder) => folder.check().await,
-                Place::Objects(objects) => objects.check().await,
+                Place::Folder(folder) => folder.check(&probe).await,
+                Place::Objects(objects) => objects.check(&probe).await,
             }
         };
         let silent = |_| StorageError::unavailable("no answer in time");
@@ -197,14 +231,25 @@ impl Storage {
 
     /// Removes what dead uploads left behind, and says how many there were.
     pub async fn sweep(&self, alive: impl Fn(&str) -> bool) -> Result<usize, StorageError> {
-        let mut swept = 0;
-        for upload_id in self.leftovers().await? {
+        self.sweep_these(self.leftovers().await?, alive).await
+    }
+
+    /// The same for leftovers that were listed before it was asked which of them are alive. One
+    /// that cannot be removed does not keep the others.
+    pub async fn sweep_these(
+        &self,
+        leftovers: BTreeSet<String>,
+        alive: impl Fn(&str) -> bool,
+    ) -> Result<usize, StorageError> {
+        let (mut swept, mut outcome) = (0, Ok(()));
+        for upload_id in leftovers {
             if !alive(&upload_id) {
-                self.remove_leftovers(&upload_id).await?;
-                swept += 1;
+                let removed = self.remove_leftovers(&upload_id).await;
+                swept += usize::from(removed.is_ok());
+                outcome = outcome.and(removed);
             }
         }
-        Ok(swept)
+        outcome.map(|()| swept)
     }
 
     /// One line for the log: what is used, and where it is.

@@ -152,8 +152,8 @@ impl Objects {
         }
     }
 
-    pub(super) async fn check(&self) -> Result<(), StorageError> {
-        let path = self.leftover_path(&leftover_name("probe")?)?;
+    pub(super) async fn check(&self, probe: &str) -> Result<(), StorageError> {
+        let path = self.leftover_path(probe)?;
         let probe = Bytes::from_static(b"probe");
         self.store
             .put(&path, probe.clone().into())
@@ -180,13 +180,16 @@ impl Objects {
             .collect())
     }
 
+    /// One that cannot be removed does not keep the others.
     pub(super) async fn remove_leftovers(&self, upload_id: &str) -> Result<(), StorageError> {
+        let mut outcome = Ok(());
         for name in self.leftovers().await? {
             if upload_id_of(&name) == upload_id {
-                self.give_up(&self.leftover_path(&name)?).await?;
+                let removed = self.give_up(&self.leftover_path(&name)?).await;
+                outcome = outcome.and(removed);
             }
         }
-        Ok(())
+        outcome
     }
 
     /// Aborts the multipart upload that a note speaks of, then removes the note.
@@ -209,8 +212,21 @@ impl Objects {
         match self.multipart.abort_multipart(path, multipart).await {
             // It was completed or aborted already.
             Err(Error::NotFound { .. }) | Ok(()) => Ok(()),
+            // Some servers say so of an upload that is gone. Whether they mean it is tried out.
+            Err(Error::PermissionDenied { .. }) if self.may_abort().await => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether the store lets us abort an upload of ours.
+    async fn may_abort(&self) -> bool {
+        let tried = async {
+            let path = self.leftover_path(&leftover_name("abort")?)?;
+            let multipart = self.multipart.create_multipart(&path).await?;
+            self.multipart.abort_multipart(&path, &multipart).await?;
+            Ok::<_, StorageError>(())
+        };
+        tried.await.is_ok()
     }
 }
 

@@ -36,6 +36,16 @@ const PART_SIZES_MIB: RangeInclusive<u64> = 8..=1024;
 impl Storage {
     /// Opens the storage that the settings name; `data_dir` is where the default folder lies.
     pub async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
+        Ok(Self {
+            place: Place::open(settings, data_dir).await?,
+            checked: Arc::default(),
+            check_interval: settings.check_interval,
+        })
+    }
+}
+
+impl Place {
+    async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
         if !PART_SIZES_MIB.contains(&settings.part_size_mib)
             || !settings.part_size_mib.is_multiple_of(4)
         {
@@ -80,9 +90,7 @@ impl Storage {
             }
             other => other,
         })?;
-        Ok(Self {
-            place: Place::Folder(Arc::new(folder)),
-        })
+        Ok(Self::Folder(Arc::new(folder)))
     }
 }
 
@@ -109,7 +117,7 @@ fn objects<S: ObjectStore + MultipartStore>(
     store: Arc<S>,
     settings: &Settings,
     place: Where,
-) -> Storage {
+) -> Place {
     let objects = Objects {
         multipart: Arc::clone(&store) as Arc<dyn MultipartStore>,
         store,
@@ -119,9 +127,7 @@ fn objects<S: ObjectStore + MultipartStore>(
         container: place.container,
         description: place.description,
     };
-    Storage {
-        place: Place::Objects(Arc::new(objects)),
-    }
+    Place::Objects(Arc::new(objects))
 }
 
 fn folder_of(url: &Url) -> Result<PathBuf, StorageError> {
@@ -129,7 +135,7 @@ fn folder_of(url: &Url) -> Result<PathBuf, StorageError> {
         .map_err(|()| StorageError::denied("storage url: not a path of this machine"))
 }
 
-fn s3(url: &Url, settings: &Settings) -> Result<Storage, StorageError> {
+fn s3(url: &Url, settings: &Settings) -> Result<Place, StorageError> {
     let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
     let bucket =
         bucket.ok_or_else(|| StorageError::denied("storage url: the bucket is missing"))?;

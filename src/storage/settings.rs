@@ -3,7 +3,7 @@
 //! Knows the shapes of storage URLs and nothing of how bytes are moved.
 
 use serde::Deserialize;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The storage's settings; the reference is `src/config/defaults.toml`.
 #[derive(Deserialize, Clone)]
@@ -27,6 +27,9 @@ pub struct Settings {
     /// part per range in flight is held in memory. Files that would need more than 10,000 parts get
     /// larger ones by themselves.
     pub part_size_mib: u64,
+    /// How long the answer of a check holds.
+    #[serde(with = "humantime_serde")]
+    pub check_interval: Duration,
 }
 
 impl Default for Settings {
@@ -39,6 +42,7 @@ impl Default for Settings {
             s3_secret_key: String::new(),
             s3_path_style: true,
             part_size_mib: 8,
+            check_interval: Duration::from_secs(5),
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Debug for Settings {
             .field("s3_secret_key", &hidden(&self.s3_secret_key))
             .field("s3_path_style", &self.s3_path_style)
             .field("part_size_mib", &self.part_size_mib)
+            .field("check_interval", &self.check_interval)
             .finish()
     }
 }

@@ -1,6 +1,12 @@
 //! A service, a Dropbox, a person and a subscriber; and the look behind the scene that says
 //! whether disk, record and subscriber agree.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test crate uses the part of it that it needs"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -18,8 +24,9 @@ pub const MIB: usize = 1024 * 1024;
 pub const HOOK: &str = "/hook";
 
 /// Settings that make faults pass quickly; everything else is as delivered.
-const QUICK: [(&str, &str); 8] = [
+pub const QUICK: [(&str, &str); 9] = [
     ("LONGSHORE_PICKING_LEASE", "2s"),
+    ("LONGSHORE_PICKING_SWEEP_INTERVAL", "2s"),
     ("LONGSHORE_WEBHOOK_RECONCILE_INTERVAL", "1s"),
     // A machine that is too busy for an attempt makes another soon.
     ("LONGSHORE_WEBHOOK_RETRY_OFFSETS", "2s,4s,8s,16s,32s"),
@@ -254,7 +261,7 @@ pub fn ids_and_bodies(received: &[Received]) -> BTreeMap<String, Vec<u8>> {
     ids
 }
 
-fn files_below(root: &Path) -> BTreeSet<String> {
+pub fn files_below(root: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

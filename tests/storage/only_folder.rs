@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use longshore::storage::{Settings, Storage, StorageError};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -183,4 +183,27 @@ async fn keys_in_an_endpoint_and_odd_part_sizes_are_refused_at_start() {
         assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
         assert!(!format!("{error:?}").contains("word@"));
     }
+}
+
+#[tokio::test]
+async fn a_check_holds_for_a_while_and_leaves_nothing_behind() {
+    let disk = TempDir::new().unwrap();
+    let open = async |check_interval| {
+        let settings = Settings {
+            check_interval,
+            ..Settings::default()
+        };
+        Storage::open(&settings, disk.path()).await.unwrap()
+    };
+    let (patient, anew) = (
+        open(Duration::from_secs(60)).await,
+        open(Duration::ZERO).await,
+    );
+    patient.check(1).await.unwrap();
+    anew.check(1).await.unwrap();
+    assert!(anew.leftovers().await.unwrap().is_empty());
+    fs::remove_dir(disk.path().join("files/.uploads")).unwrap();
+    patient.check(2).await.unwrap();
+    let error = anew.check(2).await.unwrap_err();
+    assert!(matches!(error, StorageError::Denied { .. }), "{error}");
 }

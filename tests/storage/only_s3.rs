@@ -20,7 +20,12 @@ async fn a_wrong_secret_is_refused_in_words_that_hold_no_secret() {
         s3_secret_key: wrong.into(),
         ..place.settings.clone()
     };
-    let error = place.open_again(&settings).await.check().await.unwrap_err();
+    let error = place
+        .open_again(&settings)
+        .await
+        .check(0)
+        .await
+        .unwrap_err();
     assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
     assert!(!format!("{error:?} {error} {settings:?}").contains(wrong));
     assert!(!format!("{:?}", place.settings).contains(SECRET_KEY));
@@ -31,7 +36,7 @@ async fn a_bucket_that_does_not_exist_is_the_operators_to_mend() {
     let body = "<Error><Code>NoSuchBucket</Code></Error>";
     let checked = against_a_store_that_says("404 Not Found", body)
         .await
-        .check()
+        .check(0)
         .await;
     assert!(
         matches!(checked, Err(StorageError::Denied { .. })),

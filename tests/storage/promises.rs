@@ -406,6 +406,6 @@ pub async fn a_range_behind_the_end_is_an_error_and_not_fewer_bytes(place: Place
 }
 
 pub async fn a_check_passes_and_leaves_nothing(place: Place) {
-    place.storage.check().await.unwrap();
+    place.storage.check(0).await.unwrap();
     assert_nothing_lies_there(&place).await;
 }

@@ -149,8 +149,8 @@ impl Folder {
         .await?
     }
 
-    pub(super) async fn check(&self) -> Result<(), StorageError> {
-        let path = self.uploads.join(leftover_name("probe")?);
+    pub(super) async fn check(&self, probe: &str) -> Result<(), StorageError> {
+        let path = self.uploads.join(probe);
         spawn_blocking(move || {
             let probed = fs::write(&path, b"probe").and_then(|()| fs::read(&path));
             let removed = fs::remove_file(&path);
