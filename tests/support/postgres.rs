@@ -99,7 +99,7 @@ impl Server {
 }
 
 /// The folder of the newest `initdb`.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let installed = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten();
@@ -119,7 +119,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// The user to become, who then owns the folder; none when we are nobody special.
-fn root_must_become(dir: &Path) -> Option<&'static str> {
+pub fn root_must_become(dir: &Path) -> Option<&'static str> {
     let owned_by = |user: &str| {
         let done = Command::new("chown")
             .arg(user)

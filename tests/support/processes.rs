@@ -189,6 +189,7 @@ impl Dropbox {
 
 /// A service with its data folder; may be killed and started again.
 pub struct Service {
+    program: &'static str,
     pub running: Running,
     pub url: String,
     pub environment: BTreeMap<String, String>,
@@ -198,6 +199,16 @@ pub struct Service {
 impl Service {
     /// Starts a service that takes `dropbox` for Dropbox, with further variables.
     pub fn start(dir: &Path, dropbox: &str, more: &[(&str, &str)]) -> Self {
+        Self::start_as("serve", dir, dropbox, more)
+    }
+
+    /// The same for a program of ours that goes on running: `serve` or `worker`.
+    pub fn start_as(
+        program: &'static str,
+        dir: &Path,
+        dropbox: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let mut environment = BTreeMap::new();
@@ -217,8 +228,9 @@ impl Service {
         for (name, value) in more {
             set(name, value);
         }
-        let running = Self::launch(dir, &environment);
+        let running = Self::launch(program, dir, &environment);
         Self {
+            program,
             running,
             url,
             environment,
@@ -226,20 +238,20 @@ impl Service {
         }
     }
 
-    fn launch(dir: &Path, environment: &BTreeMap<String, String>) -> Running {
+    fn launch(program: &str, dir: &Path, environment: &BTreeMap<String, String>) -> Running {
         let mut command = Command::new(LONGSHORE);
         command
-            .arg("serve")
+            .arg(program)
             .env_remove("RUST_LOG")
             .envs(environment);
-        let mut running = Running::start(command, dir.join("serve.log"));
+        let mut running = Running::start(command, dir.join(format!("{program}.log")));
         running.said = running.first_line();
         running
     }
 
     /// Starts again what was killed or stopped, with the same data.
     pub fn restart(&mut self) {
-        self.running = Self::launch(&self.dir, &self.environment);
+        self.running = Self::launch(self.program, &self.dir, &self.environment);
     }
 
     /// Runs another program of ours beside the service and answers the JSON it prints.

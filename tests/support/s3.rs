@@ -15,8 +15,8 @@ use std::process::{Child, Command, Stdio};
 
 /// A bucket of its own for one test, and what a service is told to use it.
 pub struct Bucket {
-    server: Server,
-    _folder: tempfile::TempDir,
+    pub server: Server,
+    pub folder: tempfile::TempDir,
 }
 
 impl Bucket {
@@ -25,10 +25,7 @@ impl Bucket {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bucket")).unwrap();
         let server = Server::start(folder.path());
-        Self {
-            server,
-            _folder: folder,
-        }
+        Self { server, folder }
     }
 
     /// The settings of a service that keeps its files here.
