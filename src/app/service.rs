@@ -239,7 +239,6 @@ pub async fn build(
             connections: connections.clone(),
             applications: tools.applications.clone(),
             catalog: catalog.clone(),
-            garbage: garbage.clone(),
             events: events.clone(),
         },
     );

@@ -15,8 +15,11 @@ use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
 use crate::storage::{PROBE, Storage, StorageError, StorageKey};
 
-/// How long whoever has taken a row may need to remove its object before another tries.
-const REMOVAL_LEASE: Duration = Duration::from_secs(10 * 60);
+/// How long whoever has taken a row may need to remove its object before another tries, too: to
+/// remove an object twice does no harm.
+const REMOVAL_LEASE: Duration = Duration::from_secs(30);
+/// When an object is removed again that the storage would not remove.
+const AGAIN: Duration = Duration::from_secs(10);
 /// How long an upload may take at most, and a day of grace for clocks that differ.
 const DRAFT_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// How often drafts of dead uploads are looked for.
@@ -61,70 +64,7 @@ impl Garbage {
         let key = key.as_str().to_owned();
         let until = self.after(lasts);
         self.database
-            .write(move |tx| {
-                async move {
-                    // First this, then the look: the other way round a removal could begin
-                    // between the two.
-                    sqlx::query("DELETE FROM garbage WHERE storage_key = $1 AND taken = 0")
-                        .bind(key.clone())
-                        .execute(&mut *tx)
-                        .await?;
-                    let taken = sqlx::query("SELECT id FROM garbage WHERE storage_key = $1")
-                        .bind(key.clone())
-                        .fetch_optional(&mut *tx)
-                        .await?;
-                    if taken.is_some() {
-                        return Err(FileError::BeingRemoved);
-                    }
-                    let row = sqlx::query(
-                        "INSERT INTO garbage (storage_key, not_before) VALUES ($1, $2) \
-                         RETURNING id",
-                    )
-                    .bind(key)
-                    .bind(until)
-                    .fetch_one(&mut *tx)
-                    .await?;
-                    Ok(Reservation {
-                        id: row.try_get("id")?,
-                    })
-                }
-                .boxed()
-            })
-            .await
-    }
-
-    /// Announces that an object will be written under a key that others may write too, so that
-    /// neither this object nor its predecessor is removed meanwhile. Ended by [`settle`] in the
-    /// transaction that names the object, or by [`Garbage::let_go`]. A hold that a dead process
-    /// left lapses after `lasts`.
-    ///
-    /// # Errors
-    /// [`FileError::BeingRemoved`] while an older object of this key is on its way out.
-    pub async fn hold(&self, key: &StorageKey, lasts: Duration) -> Result<(), FileError> {
-        self.reserve(key, lasts).await.map(drop)
-    }
-
-    /// Ends a hold under which nothing was written.
-    ///
-    /// # Errors
-    /// When the database fails; the hold then lapses by itself.
-    pub async fn let_go(&self, key: &StorageKey) -> Result<(), FileError> {
-        let (key, now) = (key.as_str().to_owned(), self.clock.now_ms());
-        self.database
-            .write(move |tx| {
-                async move {
-                    sqlx::query(
-                        "DELETE FROM garbage WHERE storage_key = $1 AND taken = 0 \
-                         AND not_before > $2",
-                    )
-                    .bind(key)
-                    .bind(now)
-                    .execute(tx)
-                    .await?;
-                    Ok(())
-                }
-                .boxed()
-            })
+            .write(move |tx| async move { hold(tx, &key, until).await }.boxed())
             .await
     }
 
@@ -156,24 +96,39 @@ impl Garbage {
     /// # Errors
     /// When the database fails.
     pub async fn collect(&self, limit: u32) -> Result<usize, FileError> {
-        let mut removed = Vec::new();
+        let (mut removed, mut kept) = (Vec::new(), Vec::new());
+        let mut away = false;
         for (id, key) in self.take(limit).await? {
             let outcome = match StorageKey::parse(&key) {
-                Ok(key) => self.storage.delete(&key).await,
+                // A storage that does not answer is not asked two hundred times.
+                Ok(_) if away => Err(None),
+                Ok(key) => self.storage.delete(&key).await.map_err(Some),
                 // No object can bear such a key.
                 Err(_) => Ok(()),
             };
+            if let Err(Some(error)) = &outcome {
+                log::warn!("an object was not removed yet: {error}");
+                away |= matches!(error, StorageError::Unavailable { .. });
+            }
             match outcome {
                 Ok(()) => removed.push(id),
-                Err(error) => log::warn!("an object was not removed yet: {error}"),
+                Err(_) => kept.push(id),
             }
         }
-        let count = removed.len();
-        if count > 0 {
-            self.database
-                .write(move |tx| async move { forget(tx, &removed).await }.boxed())
-                .await?;
+        let (count, again) = (removed.len(), self.after(AGAIN));
+        if removed.is_empty() && kept.is_empty() {
+            return Ok(0);
         }
+        self.database
+            .write(move |tx| {
+                async move {
+                    forget(tx, &removed).await?;
+                    // Still taken: a removal that seemed to fail may yet reach the storage.
+                    put_off(tx, &kept, again).await
+                }
+                .boxed()
+            })
+            .await?;
         Ok(count)
     }
 
@@ -263,6 +218,63 @@ fn began(upload_id: &str) -> Option<i64> {
     at.parse().ok()
 }
 
+/// Announces that an object will be written under this key, inside the transaction that says who
+/// writes it: until then neither this object nor a predecessor is removed. Ended by [`settle`],
+/// [`give_up`] or [`let_go`]; a hold that nobody ends lapses at `until_ms`, and then the object is
+/// removed unless a file names it.
+///
+/// # Errors
+/// [`FileError::BeingRemoved`] while an older object of this key is on its way out.
+pub async fn hold(tx: &mut Tx, storage_key: &str, until_ms: i64) -> Result<Reservation, FileError> {
+    // First this, then the look: the other way round a removal could begin between the two.
+    sqlx::query("DELETE FROM garbage WHERE storage_key = $1 AND taken = 0")
+        .bind(storage_key.to_owned())
+        .execute(&mut *tx)
+        .await?;
+    let taken = sqlx::query("SELECT id FROM garbage WHERE storage_key = $1")
+        .bind(storage_key.to_owned())
+        .fetch_optional(&mut *tx)
+        .await?;
+    if taken.is_some() {
+        return Err(FileError::BeingRemoved);
+    }
+    let row =
+        sqlx::query("INSERT INTO garbage (storage_key, not_before) VALUES ($1, $2) RETURNING id")
+            .bind(storage_key.to_owned())
+            .bind(until_ms)
+            .fetch_one(&mut *tx)
+            .await?;
+    Ok(Reservation {
+        id: row.try_get("id")?,
+    })
+}
+
+/// Ends a hold on a key that only its holder can have written: whatever lies there is removed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(tx: &mut Tx, storage_key: &str, now_ms: i64) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE garbage SET not_before = $1 WHERE storage_key = $2 AND taken = 0")
+        .bind(now_ms)
+        .bind(storage_key.to_owned())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Ends a hold on a key under which a stranger's object may lie: nothing is removed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn let_go(tx: &mut Tx, storage_key: &str, now_ms: i64) -> Result<(), DatabaseError> {
+    sqlx::query("DELETE FROM garbage WHERE storage_key = $1 AND taken = 0 AND not_before > $2")
+        .bind(storage_key.to_owned())
+        .bind(now_ms)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// Takes an object off the list, inside the transaction in which a file comes to name it.
 ///
 /// # Errors
@@ -279,7 +291,7 @@ pub async fn adopt(tx: &mut Tx, reservation: &Reservation) -> Result<(), FileErr
     }
 }
 
-/// Ends a hold (see [`Garbage::hold`]), inside the transaction in which a file comes to name the
+/// Ends a [`hold`], inside the transaction in which a file comes to name the
 /// object.
 ///
 /// # Errors
@@ -309,6 +321,17 @@ pub async fn discard(tx: &mut Tx, storage_key: &str, now_ms: i64) -> Result<(), 
         .bind(now_ms)
         .execute(tx)
         .await?;
+    Ok(())
+}
+
+async fn put_off(tx: &mut Tx, ids: &[i64], until_ms: i64) -> Result<(), FileError> {
+    for id in ids {
+        sqlx::query("UPDATE garbage SET not_before = $1 WHERE id = $2")
+            .bind(until_ms)
+            .bind(*id)
+            .execute(&mut *tx)
+            .await?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::ledger::{Entry, Ledger, State};
 use super::limits::Limits;
-use super::request::key_is_shared;
 use super::storing::Source;
 use super::{PickError, PickRequest, Settings};
 use crate::access::{AccessError, Applications};
@@ -19,7 +18,7 @@ use crate::connections::{ConnectionError, Connections};
 use crate::database::Database;
 use crate::dropbox::{Account, Dropbox, DropboxError, FileMetadata, Metadata};
 use crate::events::{Event, Events, Happening};
-use crate::files::{Catalog, Garbage, StoredFile, garbage};
+use crate::files::{Catalog, Handle, StoredFile, garbage};
 use crate::storage::Storage;
 
 /// How often a pick that another node works on is looked at.
@@ -29,7 +28,9 @@ const VERSIONS: usize = 4;
 
 type Outcome = Option<Result<StoredFile, PickError>>;
 
-/// Whether a pick is worked on for the first time.
+/// Whether a pick is worked on for the first time. Each try has an object of its own: what an
+/// earlier one has still on its way to the storage, or is being removed from it, must not meet
+/// what is written now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
     First,
@@ -52,7 +53,6 @@ pub(super) struct Inner {
     pub connections: Connections,
     pub applications: Applications,
     pub catalog: Catalog,
-    pub garbage: Garbage,
     pub events: Events,
     pub ledger: Ledger,
     limits: Limits,
@@ -78,8 +78,6 @@ pub struct Rooms {
     pub applications: Applications,
     /// What is known of files.
     pub catalog: Catalog,
-    /// What becomes of objects that no file names.
-    pub garbage: Garbage,
     /// Who is told.
     pub events: Events,
 }
@@ -98,7 +96,6 @@ impl Picking {
             connections: rooms.connections,
             applications: rooms.applications,
             catalog: rooms.catalog,
-            garbage: rooms.garbage,
             events: rooms.events,
             ledger,
             limits,
@@ -225,7 +222,7 @@ impl Picking {
         }
         let copied = Arc::new(AtomicU64::new(0));
         let brought = tokio::select! {
-            outcome = self.carry_out(entry, place, Arc::clone(&copied)) => outcome,
+            outcome = self.carry_out(entry, begun, place, Arc::clone(&copied)) => outcome,
             () = self.hold(entry.id, &copied) => Err(PickError::LeaseLost),
         };
         // Outside of the above: once the pick is done its lease cannot be renewed either, and
@@ -241,15 +238,9 @@ impl Picking {
         log::warn!("pick {} failed: {error}", entry.id);
         // With a database that did not answer, the commit may still have happened; the lease
         // runs out and whoever takes the pick up finds out.
-        if !matches!(error, PickError::LeaseLost | PickError::Database(_))
-            && self
-                .inner
-                .ledger
-                .fail(entry.id, &error)
-                .await
-                .is_ok_and(|failed| failed)
-        {
-            self.discard(entry.id).await;
+        if !matches!(error, PickError::LeaseLost | PickError::Database(_)) {
+            // Should this fail, the lease runs out as well.
+            drop(self.inner.ledger.fail(entry.id, &error).await);
         }
         Err(error)
     }
@@ -275,6 +266,7 @@ impl Picking {
     async fn carry_out(
         &self,
         entry: &Entry,
+        begun: Begun,
         place: Option<OwnedSemaphorePermit>,
         copied: Arc<AtomicU64>,
     ) -> Result<StoredFile, PickError> {
@@ -292,6 +284,10 @@ impl Picking {
             .await?;
         let source = Source {
             entry,
+            prefix: match begun {
+                Begun::First => entry.handle.clone(),
+                Begun::Again => Handle::generate(),
+            },
             wanted: &wanted,
             application: &application,
             account,
@@ -329,6 +325,7 @@ impl Picking {
                 source.entry.id
             );
             source.metadata = now;
+            source.prefix = Handle::generate();
         }
         Err(DropboxError::Changed.into())
     }
@@ -360,16 +357,14 @@ impl Picking {
 
     /// The one transaction: file, event with its deliveries, finished pick.
     async fn record(&self, entry: &Entry, file: StoredFile) -> Result<StoredFile, PickError> {
-        let (id, shared) = (entry.id, key_is_shared(&entry.wanted()?.store));
+        let id = entry.id;
         let (this, stored) = (self.clone(), file.clone());
         let event: Event = self
             .inner
             .database
             .write(move |tx| {
                 async move {
-                    if shared {
-                        garbage::settle(tx, &stored.storage_key).await?;
-                    }
+                    garbage::settle(tx, &stored.storage_key).await?;
                     Catalog::insert(tx, &stored).await?;
                     let (size, rev) = (stored.size, stored.source_rev.clone());
                     let event = this

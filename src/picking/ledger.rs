@@ -12,7 +12,7 @@ use super::request::{PickRequest, Wanted};
 use crate::access::ApplicationId;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
-use crate::files::Handle;
+use crate::files::{Handle, garbage};
 
 /// How a pick stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +47,10 @@ impl Entry {
 /// Where an earlier attempt at a pick may have left its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Placed {
-    /// It did not get that far, or its place could be another's.
-    Nowhere,
+    /// Not here: it did not get that far, or the file bore another name then.
+    Elsewhere,
     /// Under the same key.
     Here,
-    /// Under this key, which can only be its own: the file bore another name then.
-    Elsewhere(String),
 }
 
 /// The ledger, and which node we are in it.
@@ -65,6 +63,8 @@ pub(super) struct Ledger {
     lease_ms: i64,
 }
 
+/// How long a key is held for a copy at most.
+const HOLD_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Marks a storage key in the ledger as one that bears no handle; no key begins so.
 const SHARED: &str = "/";
 
@@ -219,7 +219,9 @@ impl Ledger {
         }
     }
 
-    /// Marks a pick as failed; `false` when it is ours no more or has ended otherwise.
+    /// Marks a pick as failed; `false` when it is ours no more or has ended otherwise. What it may
+    /// have stored under a key of its own is left to the garbage, so that a store which is away
+    /// just now keeps nothing.
     pub async fn fail(&self, id: i64, error: &PickError) -> Result<bool, PickError> {
         let (code, message) = (error.code(), error.to_string());
         let (now, owner) = (self.clock.now_ms(), self.owner.clone());
@@ -228,8 +230,6 @@ impl Ledger {
                 async move {
                     let done = sqlx::query(
                         "UPDATE picks SET state = 2, updated_at = $1, error_code = $2, \
-                         storage_key = CASE WHEN storage_key LIKE '/%' THEN '' \
-                         ELSE storage_key END, \
                          error_message = $3 WHERE id = $4 AND lease_owner = $5 AND state = 0",
                     )
                     .bind(now)
@@ -237,64 +237,68 @@ impl Ledger {
                     .bind(message)
                     .bind(id)
                     .bind(owner)
-                    .execute(tx)
+                    .execute(&mut *tx)
                     .await?;
-                    Ok::<_, PickError>(done.rows_affected() == 1)
+                    if done.rows_affected() == 0 {
+                        return Ok(false);
+                    }
+                    let placed = placed_at(tx, id).await?;
+                    vacate(tx, &placed, now).await?;
+                    sqlx::query("UPDATE picks SET storage_key = '' WHERE id = $1")
+                        .bind(id)
+                        .execute(tx)
+                        .await?;
+                    Ok::<_, PickError>(true)
                 }
                 .boxed()
             })
             .await
     }
 
-    /// Writes down where a pick's object is to lie, before anything lies there. A key without a
-    /// handle in it could be another's, so it is marked and never removed on our own account.
-    /// Answers what an attempt that died wrote down before.
+    /// Writes down where a pick's object is to lie, before anything lies there, and holds the
+    /// place until then. A key without a handle in it could be another's, so it is marked and
+    /// never removed on our own account. Answers what an attempt that died wrote down before.
+    ///
+    /// # Errors
+    /// [`PickError::LeaseLost`] when another node has the pick, [`PickError::PathTaken`] while an
+    /// older object of this key is on its way out.
     pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Placed, PickError> {
-        let key = if shared {
-            format!("{SHARED}{key}")
-        } else {
-            key.to_owned()
-        };
+        let (key, now) = (key.to_owned(), self.clock.now_ms());
         let owner = self.owner.clone();
         self.database
             .write(move |tx| {
                 async move {
-                    let row = sqlx::query("SELECT storage_key FROM picks WHERE id = $1")
-                        .bind(id)
-                        .fetch_one(&mut *tx)
-                        .await?;
-                    let before: String = row.try_get("storage_key")?;
-                    let before = match before.as_str() {
-                        same if same == key => Placed::Here,
-                        "" => Placed::Nowhere,
-                        shared if shared.starts_with(SHARED) => Placed::Nowhere,
-                        _ => Placed::Elsewhere(before),
+                    let marked = if shared {
+                        format!("{SHARED}{key}")
+                    } else {
+                        key.clone()
                     };
-                    sqlx::query(
+                    let before = placed_at(tx, id).await?;
+                    let ours = sqlx::query(
                         "UPDATE picks SET storage_key = $1 \
                          WHERE id = $2 AND lease_owner = $3 AND state = 0",
                     )
-                    .bind(key)
+                    .bind(marked.clone())
                     .bind(id)
                     .bind(owner)
-                    .execute(tx)
+                    .execute(&mut *tx)
                     .await?;
-                    Ok::<_, PickError>(before)
+                    if ours.rows_affected() == 0 {
+                        return Err(PickError::LeaseLost);
+                    }
+                    if before != marked {
+                        vacate(tx, &before, now).await?;
+                    }
+                    garbage::hold(tx, &key, now + HOLD_MS).await?;
+                    Ok(if before == marked {
+                        Placed::Here
+                    } else {
+                        Placed::Elsewhere
+                    })
                 }
                 .boxed()
             })
             .await
-    }
-
-    /// The key of an object that can only be this pick's own, if it got that far.
-    pub async fn own_object(&self, id: i64) -> Result<Option<String>, PickError> {
-        let mut connection = self.database.read().await?;
-        let row = sqlx::query("SELECT storage_key FROM picks WHERE id = $1")
-            .bind(id)
-            .fetch_one(&mut *connection)
-            .await?;
-        let key: String = row.try_get("storage_key")?;
-        Ok(Some(key).filter(|key| !key.is_empty() && !key.starts_with(SHARED)))
     }
 
     /// Picks whose lease has run out, oldest first.
@@ -361,6 +365,25 @@ impl Ledger {
     fn lease(&self) -> (i64, i64) {
         let now = self.clock.now_ms();
         (now, now.saturating_add(self.lease_ms))
+    }
+}
+
+/// Where a pick's object is to lie, as it is written down; empty: nowhere yet.
+async fn placed_at(tx: &mut Tx, id: i64) -> Result<String, DatabaseError> {
+    let row = sqlx::query("SELECT storage_key FROM picks WHERE id = $1")
+        .bind(id)
+        .fetch_one(tx)
+        .await?;
+    Ok(row.try_get("storage_key")?)
+}
+
+/// Ends the hold on a place that was written down, and has its object removed where that can only
+/// be the pick's own.
+async fn vacate(tx: &mut Tx, placed: &str, now_ms: i64) -> Result<(), DatabaseError> {
+    match placed.strip_prefix(SHARED) {
+        Some(key) => garbage::let_go(tx, key, now_ms).await,
+        None if placed.is_empty() => Ok(()),
+        None => garbage::give_up(tx, placed, now_ms).await,
     }
 }
 

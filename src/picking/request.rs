@@ -126,12 +126,12 @@ impl PickRequest {
 /// Where a file is to lie: the whole key in storage.
 ///
 /// `path` ending in `/` is a folder, any other path is the key itself; without
-/// `disableStorageKey` the handle stands before the name, so that equal names never meet
+/// `disableStorageKey` the prefix stands before the name, so that equal names never meet
 /// (Filestack's rule of a 20-character prefix).
 pub(super) fn storage_key(
     application: &Application,
     store: &StoreOptions,
-    handle: &Handle,
+    prefix: &Handle,
     filename: &str,
 ) -> Result<StorageKey, PickError> {
     let path = store.path.trim_start_matches('/');
@@ -139,7 +139,7 @@ pub(super) fn storage_key(
     let name = if store.disable_storage_key {
         name
     } else {
-        format!("{handle}_{name}")
+        format!("{prefix}_{name}")
     };
     let within = match path {
         "" => name,
@@ -157,7 +157,7 @@ pub(super) fn storage_key(
     StorageKey::parse(&key).map_err(|error| PickError::Invalid(format!("store.path: {error}")))
 }
 
-/// Whether the key could meet another file's, because no handle is part of it.
+/// Whether the key could meet another file's, because no prefix is part of it.
 pub(super) fn key_is_shared(store: &StoreOptions) -> bool {
     let path = store.path.trim_start_matches('/');
     store.disable_storage_key || !(path.is_empty() || path.ends_with('/'))

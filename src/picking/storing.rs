@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 
@@ -13,15 +12,14 @@ use super::request::{Wanted, key_is_shared, storage_key};
 use super::{PickError, Picking};
 use crate::access::Application;
 use crate::dropbox::{Account, ContentHasher, FileMetadata};
-use crate::files::{Kind, StoredFile};
+use crate::files::{Handle, Kind, StoredFile};
 use crate::storage::{BlockSink, Put, StorageError, StorageKey};
-
-/// How long a key without a handle is held for a copy at most.
-const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What is being picked, looked up.
 pub(super) struct Source<'a> {
     pub entry: &'a Entry,
+    /// What stands before the file's name in storage.
+    pub prefix: Handle,
     pub wanted: &'a Wanted,
     pub application: &'a Application,
     pub account: Account,
@@ -99,10 +97,7 @@ impl Picking {
             copied,
         };
         let begun = std::time::Instant::now();
-        if let Err(error) = copy.run().await {
-            self.let_go(source, &key).await;
-            return Err(taken(error));
-        }
+        copy.run().await.map_err(taken)?;
         log::info!(
             "pick {}: copied {} bytes in {} ms",
             source.entry.id,
@@ -137,13 +132,8 @@ impl Picking {
             .stream
             .map(|piece| piece.map_err(std::io::Error::other));
         let sink = ExportHasher(ContentHasher::new());
-        let (size, hasher) = match self.inner.storage.put(&key, stream, how, sink).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                self.let_go(source, &key).await;
-                return Err(taken(error.into()));
-            }
-        };
+        let put = self.inner.storage.put(&key, stream, how, sink).await;
+        let (size, hasher) = put.map_err(|error| taken(error.into()))?;
         let hash = hasher.0.finish();
         if export
             .export
@@ -151,7 +141,6 @@ impl Picking {
             .is_some_and(|expected| expected != hash)
         {
             self.inner.storage.delete(&key).await?;
-            self.let_go(source, &key).await;
             return Err(PickError::Corrupt);
         }
         Ok(self.described(source, filename, size, hash, key.as_str()))
@@ -164,35 +153,14 @@ impl Picking {
         source: &Source<'_>,
         filename: &str,
     ) -> Result<(StorageKey, bool), PickError> {
-        let (store, handle) = (&source.wanted.store, &source.entry.handle);
-        let key = storage_key(source.application, store, handle, filename)?;
+        let store = &source.wanted.store;
+        let key = storage_key(source.application, store, &source.prefix, filename)?;
         let shared = key_is_shared(store);
-        let placed = self
-            .inner
-            .ledger
-            .place(source.entry.id, key.as_str(), shared)
-            .await?;
-        if let Placed::Elsewhere(before) = &placed
-            && let Ok(before) = StorageKey::parse(before)
-        {
-            self.inner.storage.delete(&before).await?;
-        }
-        if shared {
-            // Whoever deletes the file that lay here before must not remove what is written now.
-            self.inner.garbage.hold(&key, HOLD).await?;
-        }
+        let ledger = &self.inner.ledger;
+        let placed = ledger.place(source.entry.id, key.as_str(), shared).await?;
         let ours = placed == Placed::Here;
         let replace = !shared || (ours && !self.inner.catalog.names(key.as_str()).await?);
         Ok((key, replace))
-    }
-
-    /// Ends the hold on a key that others may write too, when nothing was written there.
-    async fn let_go(&self, source: &Source<'_>, key: &StorageKey) {
-        if key_is_shared(&source.wanted.store)
-            && let Err(error) = self.inner.garbage.let_go(key).await
-        {
-            log::warn!("a hold on a storage key stays for now: {error}");
-        }
     }
 
     fn described(

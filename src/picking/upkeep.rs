@@ -9,7 +9,6 @@ use super::journey::Begun;
 use super::ledger::Entry;
 use super::{PickError, Picking};
 use crate::files::Handle;
-use crate::storage::StorageKey;
 
 /// Abandoned picks taken up in one round.
 const TAKE_UP: i64 = 32;
@@ -67,9 +66,7 @@ impl Picking {
                     code: "gave-up",
                     message: "the copy was cut short too often".to_owned(),
                 };
-                if self.inner.ledger.fail(entry.id, &error).await? {
-                    self.discard(entry.id).await;
-                }
+                self.inner.ledger.fail(entry.id, &error).await?;
                 continue;
             }
             log::info!("pick {} is taken up again", entry.id);
@@ -130,18 +127,6 @@ impl Picking {
         let handle = entry.handle.as_str();
         if let Err(error) = self.inner.storage.remove_leftovers(handle).await {
             log::warn!("leftovers of a dead copy stay for now: {error}");
-        }
-    }
-
-    /// Removes what a failed pick may have left in storage.
-    pub(super) async fn discard(&self, id: i64) {
-        let Ok(Some(key)) = self.inner.ledger.own_object(id).await else {
-            return;
-        };
-        if let Ok(key) = StorageKey::parse(&key)
-            && let Err(error) = self.inner.storage.delete(&key).await
-        {
-            log::warn!("a failed pick's object could not be removed: {error}");
         }
     }
 }
