@@ -1,5 +1,5 @@
 //! Several processes as one service: two nodes and a worker on PostgreSQL, Redis and an S3
-//! server, behind a balancer.
+//! server, behind the proxy of the compose file.
 //!
 //! A crate of its own, so that it runs alone: what is measured here is measured in seconds.
 
@@ -23,6 +23,8 @@ mod fleet;
 mod front;
 #[path = "many_nodes/own_postgres.rs"]
 mod own_postgres;
+#[path = "many_nodes/proxy.rs"]
+mod proxy;
 #[path = "many_nodes/rolling.rs"]
 mod rolling;
 #[path = "many_nodes/storm.rs"]

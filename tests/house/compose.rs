@@ -17,7 +17,7 @@ fn names_in(block: &str) -> BTreeSet<String> {
         .skip_while(|line| *line != format!("{block}:"))
         .skip(1)
         .take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
-    let name = Regex::new("^  ([a-z]+):").unwrap();
+    let name = Regex::new("^  ([a-z0-9-]+):").unwrap();
     within
         .filter_map(|line| Some(name.captures(line)?[1].to_owned()))
         .collect()
@@ -49,11 +49,19 @@ fn it_is_yaml() {
 #[test]
 fn what_it_names_is_there() {
     let services = names_in("services");
-    for wanted in ["longshore", "postgres", "redis", "store"] {
+    for wanted in [
+        "longshore-1",
+        "longshore-2",
+        "worker",
+        "proxy",
+        "postgres",
+        "redis",
+        "store",
+    ] {
         assert!(services.contains(wanted), "{services:?}");
     }
     let text = read(COMPOSE);
-    let waits = Regex::new(r"(?m)^      ([a-z]+):\n        condition: ").unwrap();
+    let waits = Regex::new(r"(?m)^ +([a-z0-9-]+):\n +condition: ").unwrap();
     for wait in waits.captures_iter(&text) {
         assert!(services.contains(&wait[1]), "{}", &wait[1]);
     }

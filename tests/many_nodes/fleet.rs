@@ -1,5 +1,5 @@
-//! Two nodes and a worker on PostgreSQL, Redis and an S3 server, behind a balancer that asks
-//! `/readyz`; and the look behind the scene that says whether all of them agree.
+//! Two nodes and a worker on PostgreSQL, Redis and an S3 server, behind the proxy of the compose
+//! file; and the look behind the scene that says whether all of them agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use sqlx::Row as _;
 use crate::front::Front;
 use crate::own_postgres::OwnPostgres;
 use crate::processes::{Dropbox, Person, Service};
+use crate::proxy::Proxy;
 use crate::s3::Bucket;
 use crate::scene::{QUICK, Tally, files_below, ids_and_bodies};
 use crate::support::redis::RedisServer;
@@ -22,7 +23,7 @@ const MASTER_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 pub struct Fleet {
     pub nodes: Vec<Service>,
     pub worker: Service,
-    pub balancer: Front,
+    _proxy: Proxy,
     pub store: Front,
     pub postgres: OwnPostgres,
     pub redis: RedisServer,
@@ -39,8 +40,8 @@ impl Fleet {
         let dropbox = Dropbox::start(dir.path());
         let (postgres, redis, bucket) =
             (OwnPostgres::start(), RedisServer::start(), Bucket::start());
-        let (balancer, store) = (Front::start().await, Front::start().await);
-        store.add(&bucket.server.url);
+        let mut proxy = Proxy::new();
+        let store = Front::start(&bucket.server.url).await;
         let (database_url, redis_url) = (postgres.url(), redis.url());
         let mut settings: Vec<(&str, &str)> = QUICK.to_vec();
         settings.extend(bucket.settings());
@@ -49,7 +50,7 @@ impl Fleet {
             ("LONGSHORE_DATABASE_URL", &database_url),
             ("LONGSHORE_REDIS_URL", &redis_url),
             ("LONGSHORE_MASTER_KEY", MASTER_KEY),
-            ("LONGSHORE_PUBLIC_URL", &balancer.url),
+            ("LONGSHORE_PUBLIC_URL", &proxy.url),
         ]);
         settings.extend(more);
         let start = |program, name: &str| {
@@ -59,17 +60,15 @@ impl Fleet {
         };
         let nodes = vec![start("serve", "a"), start("serve", "b")];
         let worker = start("worker", "w");
-        for node in &nodes {
-            balancer.add_node(&node.url);
-        }
+        proxy.start(&[&nodes[0].url, &nodes[1].url]).await;
         let mut application = nodes[0].application();
-        application.url.clone_from(&balancer.url);
+        application.url.clone_from(&proxy.url);
         let subscriber = Subscriber::start().await;
         let fleet = Self {
             person: application.person().await,
             nodes,
             worker,
-            balancer,
+            _proxy: proxy,
             store,
             postgres,
             redis,
@@ -129,7 +128,8 @@ impl Fleet {
             let state = "SELECT id, 'pick, attempts ' || attempts || ' ' || source_path \
                  FROM picks WHERE state = 0 UNION ALL SELECT id, 'delivery, attempts ' || attempts \
                  || ' ' || last_error FROM deliveries WHERE state = 0 UNION ALL \
-                 SELECT id, 'garbage ' || storage_key FROM garbage";
+                 SELECT id, 'garbage ' || storage_key || ' ' || taken || ' ' || not_before \
+                 FROM garbage";
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
                 "it does not become quiet: {:?}, {:?}\n{}",
