@@ -191,13 +191,7 @@ impl Reply {
                 Ok(false)
             }
             _ if self.framing == Framing::Chunked => {
-                for piece in body.chunks(1000) {
-                    let line = format!("{:x}\r\n", piece.len());
-                    to.write_all(line.as_bytes()).await?;
-                    to.write_all(piece).await?;
-                    to.write_all(b"\r\n").await?;
-                }
-                to.write_all(b"0\r\n\r\n").await?;
+                write_chunks(&body, to).await?;
                 Ok(true)
             }
             _ => {
@@ -206,6 +200,16 @@ impl Reply {
             }
         }
     }
+}
+
+async fn write_chunks(body: &[u8], to: &mut TcpStream) -> std::io::Result<()> {
+    for piece in body.chunks(1000) {
+        let line = format!("{:x}\r\n", piece.len());
+        to.write_all(line.as_bytes()).await?;
+        to.write_all(piece).await?;
+        to.write_all(b"\r\n").await?;
+    }
+    to.write_all(b"0\r\n\r\n").await
 }
 
 #[derive(Default)]
