@@ -5,6 +5,8 @@
     reason = "a failing test should stop where it fails"
 )]
 
+#[path = "sandbox/batches.rs"]
+mod batches;
 #[path = "sandbox/content.rs"]
 mod content;
 #[path = "sandbox/faults.rs"]

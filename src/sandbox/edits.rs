@@ -2,7 +2,7 @@
 
 use std::{fs, io, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     accounts::Account,
@@ -63,22 +63,6 @@ pub fn delete(call: &Call) -> Answer {
     }
     account.announce();
     Ok(json!({ "metadata": metadata }))
-}
-
-/// `files/delete_batch`, which is done before it answers.
-pub fn delete_batch(call: &Call) -> Answer {
-    let mut entries = Vec::new();
-    for arg in call.list("entries")? {
-        entries.push(match delete(&call.with(arg.clone())) {
-            Ok(mut done) => {
-                done[".tag"] = json!("success");
-                done
-            }
-            Err(Refusal::Route(error)) => json!({ ".tag": "failure", "failure": error }),
-            Err(other) => return Err(other),
-        });
-    }
-    Ok(json!({ ".tag": "complete", "entries": entries }))
 }
 
 /// `files/move_v2`
@@ -255,9 +239,4 @@ fn blocked(refusal: Refusal, tag: &str) -> Refusal {
         }
         other => other,
     }
-}
-
-/// What asynchronous routes say that have nothing left to do.
-pub fn complete(entries: Vec<Value>) -> Value {
-    json!({ ".tag": "complete", "entries": entries })
 }

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod argument;
+mod batches;
 mod body;
 mod call;
 mod consent;
