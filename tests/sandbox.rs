@@ -21,5 +21,7 @@ mod spawn;
 mod strictness;
 #[path = "sandbox/uploads.rs"]
 mod uploads;
+#[path = "sandbox/versions.rs"]
+mod versions;
 #[path = "sandbox/webhooks.rs"]
 mod webhooks;

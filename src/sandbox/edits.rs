@@ -52,17 +52,24 @@ pub fn delete(call: &Call) -> Answer {
         return Err(Refusal::tags(&["path_write", "conflict", kind(&entry)]));
     }
     let metadata = metadata::tagged(view, &entry)?;
-    let target = account.locate(&entry.disk)?;
-    let removed = match entry.is_folder() {
-        true => fs::remove_dir_all(&target),
-        false => fs::remove_file(&target),
-    };
-    match removed {
+    match remove(account, &entry) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => account.tree_mut().remove(&entry.path_lower),
     }
     account.announce();
     Ok(json!({ "metadata": metadata }))
+}
+
+/// Takes an entry from the disk; its files become former versions.
+fn remove(account: &Account, entry: &Entry) -> io::Result<()> {
+    let all = account.tree().subtree(&entry.path_lower);
+    for file in all.iter().filter(|entry| !entry.is_folder()) {
+        account.versions.keep(account, file)?;
+    }
+    match entry.is_folder() {
+        true => fs::remove_dir_all(account.locate(&entry.disk)?),
+        false => Ok(()),
+    }
 }
 
 /// `files/move_v2`

@@ -45,6 +45,7 @@ mod tree;
 mod upload;
 mod upload_sessions;
 mod users;
+mod versions;
 
 pub use faults::{FaultKind, FaultRule, Faults};
 pub use options::{AccountOptions, AppOptions, Arguments, Options};

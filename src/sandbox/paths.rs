@@ -112,12 +112,19 @@ impl View {
         tree.get(&key).cloned().ok_or(Lost::Tag("not_found"))
     }
 
+    /// The former version of a file that a rev names.
+    pub fn former(&self, path: &str) -> Option<Arc<Entry>> {
+        let entry = self.account.versions.by_rev(path.strip_prefix("rev:")?)?;
+        let inside = entry.path_lower.starts_with(self.base.as_str());
+        inside.then_some(entry)
+    }
+
     /// A place to write to.
     pub fn place(&self, path: &str) -> Result<Place, Lost> {
         let (base, below) = self.base_of(path)?;
         let mut names = components(below)?;
         let name = names.pop().ok_or_else(|| pattern(path))?;
-        // Windows and Dropbox's own clients cannot keep such names.
+        // No disk of ours can keep such a name.
         if name.len() > 255 {
             return Err(Lost::Tag("malformed_path"));
         }

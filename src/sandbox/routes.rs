@@ -191,6 +191,24 @@ const ROUTES: &[Route] = &[
         METADATA,
         Work::Rpc(listing::get_metadata),
     ),
+    user(
+        "files/list_revisions",
+        META,
+        &[
+            "path",
+            "mode",
+            "limit",
+            "before_rev",
+            "include_restorable_info",
+        ],
+        Work::Rpc(versions::list),
+    ),
+    user(
+        "files/restore",
+        WRITE,
+        &["path", "rev"],
+        Work::Rpc(versions::restore),
+    ),
     user("files/search_v2", META, SEARCH, Work::Rpc(search::search)),
     user(
         "files/search/continue_v2",
