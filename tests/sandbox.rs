@@ -13,6 +13,8 @@ mod content;
 mod faults;
 #[path = "sandbox/folders.rs"]
 mod folders;
+#[path = "sandbox/links.rs"]
+mod links;
 #[path = "sandbox/oauth.rs"]
 mod oauth;
 #[path = "sandbox/spawn.rs"]

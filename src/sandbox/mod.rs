@@ -25,6 +25,7 @@ mod export;
 mod faults;
 mod grants;
 mod hash;
+mod link_settings;
 mod listing;
 mod metadata;
 mod notify;

@@ -393,6 +393,18 @@ const ROUTES: &[Route] = &[
         Work::Rpc(sharing::get_metadata),
     ),
     user(
+        "sharing/get_shared_link_file",
+        SHARED,
+        &["url", "path", "link_password"],
+        Work::Content(sharing::get_file),
+    ),
+    user(
+        "sharing/modify_shared_link_settings",
+        SHARE,
+        &["url", "settings", "remove_expiration"],
+        Work::Rpc(sharing::modify),
+    ),
+    user(
         "sharing/revoke_shared_link",
         SHARE,
         &["url"],
