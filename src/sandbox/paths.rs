@@ -128,6 +128,9 @@ impl View {
         if name.len() > 255 {
             return Err(Lost::Tag("malformed_path"));
         }
+        if names.iter().chain([&name]).any(|name| is_ignored(name)) {
+            return Err(Lost::Tag("disallowed_name"));
+        }
         let display = if base == self.base {
             &self.base_display
         } else {
@@ -174,6 +177,22 @@ impl View {
         }
         Err(Lost::Tag("not_found"))
     }
+}
+
+/// Names that Dropbox takes for the scraps of systems and programs, and never keeps.
+pub fn is_ignored(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let known = [
+        "desktop.ini",
+        "thumbs.db",
+        ".ds_store",
+        "icon\r",
+        ".dropbox",
+        ".dropbox.attr",
+        ".dropbox.cache",
+    ];
+    let temporary = name.starts_with('~') && name.ends_with(".tmp");
+    known.contains(&name.as_str()) || temporary || name.starts_with("~$") || name.starts_with(".~")
 }
 
 fn found(entry: Option<&Arc<Entry>>, base: &str) -> Result<String, Lost> {

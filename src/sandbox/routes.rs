@@ -156,6 +156,12 @@ const ROUTES: &[Route] = &[
         Work::Rpc(users::get_account),
     ),
     user(
+        "users/get_account_batch",
+        SHARED,
+        &["account_ids"],
+        Work::Rpc(users::get_account_batch),
+    ),
+    user(
         "users/get_space_usage",
         ACCOUNT,
         &[],
