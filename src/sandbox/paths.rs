@@ -124,8 +124,8 @@ impl View {
         let (base, below) = self.base_of(path)?;
         let mut names = components(below)?;
         let name = names.pop().ok_or_else(|| pattern(path))?;
-        // No disk of ours can keep such a name.
-        if name.len() > 255 {
+        // No disk of ours can keep such a name, and Dropbox none that ends in a blank.
+        if name.len() > 255 || name.ends_with(char::is_whitespace) {
             return Err(Lost::Tag("malformed_path"));
         }
         if names.iter().chain([&name]).any(|name| is_ignored(name)) {
@@ -211,7 +211,13 @@ fn components(path: &str) -> Result<Vec<String>, Lost> {
     let Some(path) = path.strip_prefix('/') else {
         return Ok(Vec::new());
     };
-    let names: Vec<String> = path.split('/').map(str::to_owned).collect();
+    // Dropbox takes doubled slashes for one, but none at the end.
+    let names = path.trim_start_matches('/').split('/');
+    let last = path.rsplit('/').next();
+    let names: Vec<String> = names
+        .filter(|name| !name.is_empty() || last == Some(""))
+        .map(str::to_owned)
+        .collect();
     let wrong = |name: &String| {
         matches!(name.as_str(), "" | "." | "..") || name.contains(['\0', '\\']) || name.len() > 1024
     };

@@ -223,3 +223,32 @@ async fn a_route_that_is_not_there_is_refused_in_text() {
         );
     }
 }
+
+#[tokio::test]
+async fn slashes_may_be_doubled_but_not_stand_at_the_end() {
+    let world = world(&[("a/b.txt", b"1")]).await;
+    for path in ["/a/b.txt", "//a/b.txt", "/a//b.txt", "///A///B.TXT"] {
+        let found = world
+            .ok("files/get_metadata", json!({ "path": path }))
+            .await;
+        assert_eq!(found["path_display"], "/a/b.txt", "{path}");
+    }
+    for path in ["/a/", "/a//", "//", "/a/b.txt/", "/a//b.txt/"] {
+        let (status, error) = world
+            .rpc("files/get_metadata", json!({ "path": path }))
+            .await;
+        let reason = &error["error"]["path"][".tag"];
+        assert_eq!((status, reason), (409, &json!("malformed_path")), "{path}");
+    }
+    for path in ["/new/", "/blank ", "/tab\t"] {
+        let (status, error) = world
+            .rpc("files/create_folder_v2", json!({ "path": path }))
+            .await;
+        let reason = &error["error"]["path"][".tag"];
+        assert_eq!((status, reason), (409, &json!("malformed_path")), "{path}");
+    }
+    let (_, made) = world
+        .send("files/upload", json!({ "path": "//a//c.txt" }), b"2")
+        .await;
+    assert_eq!(made["path_display"], "/a/c.txt");
+}
