@@ -19,6 +19,13 @@ pub(super) enum Next {
     GiveUp,
 }
 
+/// The wait before the next try where a rate limit names none: a second at least, which Dropbox's
+/// specification gives as the default, and longer each time, for refused calls count too.
+pub(super) fn unnamed_wait(attempt: u32) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(16);
+    Duration::from_secs(1 << doublings).min(LONGEST_WAIT)
+}
+
 impl Patience {
     /// Decides what follows the `attempt`th try, counted from one.
     ///
@@ -76,6 +83,14 @@ mod tests {
             Next::GiveUp
         );
         assert_eq!(PATIENCE.after(1, None, Duration::ZERO, 0.0), Next::GiveUp);
+    }
+
+    #[test]
+    fn a_limit_that_names_no_wait_is_waited_for_longer_each_time() {
+        let waits: Vec<u64> = (1..7)
+            .map(|attempt| unnamed_wait(attempt).as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 8, 8]);
     }
 
     #[test]

@@ -10,7 +10,10 @@ use bytes::Bytes;
 use log::debug;
 use reqwest::{
     RequestBuilder, Response,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RANGE},
+    header::{
+        ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+        HeaderValue, RANGE,
+    },
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Account, Dropbox, DropboxError, Refusal, Secret,
-    backoff::Next,
+    backoff::{Next, unnamed_wait},
     client::Host,
     header_arg,
     refusal::{self, Refused},
@@ -179,7 +182,7 @@ impl Dropbox {
             refusal::request_id(response.headers()),
         );
         if status.is_success() {
-            return Ok(response);
+            return as_it_is(response);
         }
         let left = attempts.patience_left(call);
         let answer = wire::rest(response, left)
@@ -228,8 +231,9 @@ impl Dropbox {
                 .header(CONTENT_TYPE, "application/json")
                 .body(argument.to_string()),
             Payload::Download { argument, range } => {
-                let request =
-                    request.header("Dropbox-API-Arg", header_arg::header_value(argument)?);
+                let request = request
+                    .header("Dropbox-API-Arg", header_arg::header_value(argument)?)
+                    .header(ACCEPT_ENCODING, "identity");
                 match range {
                     Some(range) => request.header(RANGE, range),
                     None => request,
@@ -299,8 +303,12 @@ impl Attempts {
             return Err(failure.error);
         }
         let left = self.deadline.saturating_duration_since(Instant::now());
+        let asked = match &failure.error {
+            DropboxError::RateLimited { .. } => failure.asked.or(Some(unnamed_wait(self.made))),
+            _ => failure.asked,
+        };
         let patience = dropbox.inner.patience;
-        match patience.after(self.made, failure.asked, left, rand::random()) {
+        match patience.after(self.made, asked, left, rand::random()) {
             Next::RetryIn(wait) => {
                 debug!("{}: again in {wait:?}: {}", call.route.name, failure.error);
                 sleep(wait).await;
@@ -311,16 +319,37 @@ impl Attempts {
     }
 }
 
+/// The answer, unless it comes in a coding that nobody asked for: read as they are, its bytes would
+/// be another file.
+fn as_it_is(response: Response) -> Result<Response, Failure> {
+    let coding = response.headers().get(CONTENT_ENCODING);
+    if coding.is_none_or(|coding| coding == "identity") {
+        return Ok(response);
+    }
+    Err(Failure {
+        error: DropboxError::Unexpected(Refusal {
+            status: response.status().as_u16(),
+            summary: "the answer is compressed, although that was not asked for".to_owned(),
+            user_message: None,
+            request_id: refusal::request_id(response.headers()),
+        }),
+        asked: None,
+        again: false,
+    })
+}
+
 /// An answer that is not a success, and whether to ask again.
 fn refused(route: Route, answer: &Answer) -> Failure {
     let refused = Refused::read(answer.status, &answer.headers, &answer.body);
     let asked = refused.retry_after();
     let error = refused.into_error(route.name);
-    let (asked, again) = match &error {
+    let again = match &error {
         // Refused before anything was done, so even a write may come again.
-        DropboxError::RateLimited { retry_after } => (Some(*retry_after), true),
-        DropboxError::Unavailable { .. } => (asked, route.repeatable || asked.is_some()),
-        _ => (None, false),
+        DropboxError::RateLimited { .. } => true,
+        DropboxError::Unavailable { .. } => {
+            route.repeatable || (answer.status == 503 && asked.is_some())
+        }
+        _ => false,
     };
     Failure {
         error,

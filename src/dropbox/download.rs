@@ -3,34 +3,30 @@
 //! The head of the answer is asked for again like any call. The stream behind it is not: whoever
 //! reads it knows what has arrived, and resumes with a range.
 
-use std::{
-    fmt,
-    ops::Range,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::ops::Range;
 
-use bytes::Bytes;
-use futures_util::Stream;
 use reqwest::{
-    Response,
+    Response, StatusCode,
     header::{CONTENT_RANGE, HeaderMap, HeaderValue},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Account, Dropbox, DropboxError, FileMetadata, Metadata, Refusal, address,
     call::{Call, Payload, Route, unreadable},
     client::Host,
-    refusal, wire,
+    content_stream::{ContentStream, Window},
+    refusal,
 };
 
 const DOWNLOAD: Route = Route::repeatable(Host::Content, "files/download");
 const EXPORT: Route = Route::repeatable(Host::Content, "files/export");
 const TEMPORARY_LINK: Route = Route::repeatable(Host::Api, "files/get_temporary_link");
+
+/// The most that is read and thrown away where a server ignores a range: enough for a small server
+/// that knows no ranges, and an end to reading a large file again and again for its last bytes.
+const MOST_PASSED_OVER: u64 = 256 << 20;
 
 /// A download that has begun.
 #[derive(Debug)]
@@ -90,8 +86,9 @@ struct ExportResult {
 impl Dropbox {
     /// Begins to download a file, or the bytes `range` of it, by path, `id:` or `rev:`.
     ///
-    /// An answer to a range is taken only if it begins where the range does. Dropbox refuses every
-    /// range of an empty file: ask for such a file without one.
+    /// An answer to a range is taken only if it begins where the range does; from a server that
+    /// answers with the whole file, the range is cut out. Dropbox refuses every range of an empty
+    /// file: ask for such a file without one.
     pub async fn download(
         &self,
         account: &Account,
@@ -109,28 +106,38 @@ impl Dropbox {
         };
         let outcome = self.streamed(&call).await;
         let response = self.with_way_out(account, file, outcome).await?;
-        let content_range = content_range(response.headers());
-        check_range(&response, range.as_ref(), content_range)?;
+        let metadata: FileMetadata = api_result(&response)?;
+        let answered = content_range(response.headers());
+        let (window, content_range) = cut_out(&response, range.as_ref(), answered, metadata.size)?;
         Ok(Download {
-            metadata: api_result(&response)?,
+            metadata,
             status: response.status().as_u16(),
             content_range,
-            length: response.content_length(),
-            stream: ContentStream::new(response, self.inner.stall_timeout),
+            length: window.length,
+            stream: ContentStream::new(response, window, self.inner.stall_timeout),
         })
     }
 
     /// Begins to download exactly the version `pinned`, or the bytes `range` of it.
     ///
     /// [`DropboxError::Changed`], if Dropbox describes another rev, size or hash than `pinned`
-    /// has: bytes of two versions must never be put together.
+    /// has: bytes of two versions must never be put together. That check also makes it safe to
+    /// ask by id where the rev is not known (any more).
     pub async fn download_pinned(
         &self,
         account: &Account,
         pinned: &FileMetadata,
         range: Option<Range<u64>>,
     ) -> Result<Download, DropboxError> {
-        let download = self.download(account, &pinned.rev_address(), range).await?;
+        let by_rev = self
+            .download(account, &pinned.rev_address(), range.clone())
+            .await;
+        let download = match by_rev {
+            Err(DropboxError::PathNotFound | DropboxError::BadRequest { .. }) => {
+                self.download(account, &pinned.id, range).await?
+            }
+            outcome => outcome?,
+        };
         if download.metadata.is_same_version(pinned) {
             Ok(download)
         } else {
@@ -160,11 +167,12 @@ impl Dropbox {
         };
         let response = self.streamed(&call).await?;
         let result: ExportResult = api_result(&response)?;
+        let window = Window::whole(response.content_length());
         Ok(Export {
             export: result.export_metadata,
             metadata: result.file_metadata,
-            length: response.content_length(),
-            stream: ContentStream::new(response, self.inner.stall_timeout),
+            length: window.length,
+            stream: ContentStream::new(response, window, self.inner.stall_timeout),
         })
     }
 
@@ -209,6 +217,13 @@ pub struct ContentRange {
     pub total: Option<u64>,
 }
 
+impl ContentRange {
+    /// Whether this is the range that was asked for, or its beginning.
+    fn fits(&self, asked: &Range<u64>) -> bool {
+        self.start == asked.start && self.end <= asked.end && self.start < self.end
+    }
+}
+
 fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
@@ -228,137 +243,68 @@ fn range_header(range: &Range<u64>) -> Result<HeaderValue, DropboxError> {
         .map_err(|_| DropboxError::RangeNotSatisfiable)
 }
 
-/// Whether the answer carries what was asked for: bytes put at the wrong place would be a wrong
-/// file, found out only at its end.
-fn check_range(
+/// Which bytes of the answer are those that were asked for, and what part of the file they are.
+/// Bytes put at the wrong place would be a wrong file, found out only at its end.
+fn cut_out(
     response: &Response,
     asked: Option<&Range<u64>>,
     answered: Option<ContentRange>,
-) -> Result<(), DropboxError> {
+    size: u64,
+) -> Result<(Window, Option<ContentRange>), DropboxError> {
     let length = response.content_length();
-    let fits = match (asked, answered) {
-        (None, None) => true,
-        (Some(asked), Some(answered)) => {
-            answered.start == asked.start
-                && answered.end <= asked.end
-                && length.is_none_or(|length| Some(length) == answered.end.checked_sub(asked.start))
+    let fits = |part: u64| length.is_none_or(|length| length == part);
+    let part = match (asked, answered) {
+        (None, None) => {
+            let whole = Window::whole(length.or(Some(size)));
+            return Ok((whole, None));
         }
-        // A server may ignore a range that is the whole file.
-        (Some(asked), None) => asked.start == 0 && length == Some(asked.end),
-        (None, Some(_)) => false,
+        (Some(asked), Some(answered)) if answered.fits(asked) => {
+            let part = answered.end - answered.start;
+            let window = Window::whole(Some(part));
+            fits(part).then_some((window, Some(answered)))
+        }
+        // A server may ignore a range and answer with the whole file.
+        (Some(asked), None) if response.status() == StatusCode::OK && fits(size) => {
+            let end = asked.end.min(size);
+            let window = Window {
+                skip: asked.start,
+                length: end.checked_sub(asked.start),
+                more_follows: end < size,
+            };
+            let cut = ContentRange {
+                start: asked.start,
+                end,
+                total: Some(size),
+            };
+            let bearable = asked.start <= MOST_PASSED_OVER && asked.start < size;
+            bearable.then_some((window, Some(cut)))
+        }
+        _ => None,
     };
-    if fits {
-        return Ok(());
-    }
-    Err(DropboxError::Unexpected(Refusal {
-        status: response.status().as_u16(),
-        summary: "the answer carries another range than the one asked for".to_owned(),
-        user_message: None,
-        request_id: refusal::request_id(response.headers()),
-    }))
+    part.ok_or_else(|| {
+        DropboxError::Unexpected(Refusal {
+            status: response.status().as_u16(),
+            summary: "the answer carries another range than the one asked for".to_owned(),
+            user_message: None,
+            request_id: refusal::request_id(response.headers()),
+        })
+    })
 }
 
 /// What content routes say of the content, in a header.
 fn api_result<T: DeserializeOwned>(response: &Response) -> Result<T, DropboxError> {
-    let header = response.headers().get("dropbox-api-result");
-    let text = header.map_or(&b""[..], HeaderValue::as_bytes);
-    serde_json::from_slice(text).map_err(|fault| {
-        let request_id = refusal::request_id(response.headers());
-        unreadable(response.status().as_u16(), request_id, &fault)
-    })
-}
-
-/// The bytes of a download.
-///
-/// It ends with an error, if nothing comes for the stall timeout ([`DropboxError::Stalled`]) or if
-/// it ends before its time ([`DropboxError::Cut`]); what came before is good, and a range gets the
-/// rest.
-pub struct ContentStream {
-    inner: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
-    expected: Option<u64>,
-    received: u64,
-    stall_timeout: Duration,
-    alarm: Pin<Box<Sleep>>,
-    waiting: bool,
-    ended: bool,
-}
-
-impl ContentStream {
-    fn new(response: Response, stall_timeout: Duration) -> Self {
-        Self {
-            expected: response.content_length(),
-            inner: Box::pin(response.bytes_stream()),
-            received: 0,
-            stall_timeout,
-            alarm: Box::pin(sleep(stall_timeout)),
-            waiting: false,
-            ended: false,
-        }
-    }
-
-    /// How many bytes have come so far.
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// Waits for bytes, but not longer than the stall timeout.
-    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, DropboxError>> {
-        if let Poll::Ready(chunk) = self.inner.as_mut().poll_next(cx) {
-            self.waiting = false;
-            return Poll::Ready(chunk.transpose().map_err(|fault| DropboxError::Cut {
-                cause: wire::words(fault),
-            }));
-        }
-        // The alarm is set only when there is something to wait for: a fast download never
-        // touches the timer.
-        if !self.waiting {
-            self.waiting = true;
-            let at = Instant::now() + self.stall_timeout;
-            self.alarm.as_mut().reset(at);
-        }
-        ready!(self.alarm.as_mut().poll(cx));
-        Poll::Ready(Err(DropboxError::Stalled {
-            silence: self.stall_timeout,
-        }))
-    }
-}
-
-impl Stream for ContentStream {
-    type Item = Result<Bytes, DropboxError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        match ready!(self.poll_inner(cx)) {
-            Ok(Some(chunk)) => {
-                self.received += chunk.len() as u64;
-                Poll::Ready(Some(Ok(chunk)))
-            }
-            Ok(None) => {
-                self.ended = true;
-                let missing = self.expected.unwrap_or(0).saturating_sub(self.received);
-                Poll::Ready((missing > 0).then(|| {
-                    Err(DropboxError::Cut {
-                        cause: format!("{missing} bytes are missing"),
-                    })
-                }))
-            }
-            Err(error) => {
-                self.ended = true;
-                Poll::Ready(Some(Err(error)))
-            }
-        }
-    }
-}
-
-impl fmt::Debug for ContentStream {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("ContentStream")
-            .field("expected", &self.expected)
-            .field("received", &self.received)
-            .finish_non_exhaustive()
-    }
+    let status = response.status().as_u16();
+    let request_id = || refusal::request_id(response.headers());
+    let Some(header) = response.headers().get("dropbox-api-result") else {
+        return Err(DropboxError::Unexpected(Refusal {
+            status,
+            summary: "the answer lacks the header Dropbox-API-Result".to_owned(),
+            user_message: None,
+            request_id: request_id(),
+        }));
+    };
+    serde_json::from_slice(header.as_bytes())
+        .map_err(|fault| unreadable(status, request_id(), &fault))
 }
 
 #[cfg(test)]

@@ -65,9 +65,13 @@ impl FileMetadata {
         format!("rev:{}", self.rev)
     }
 
-    /// Whether both describe the same bytes: rev, size and hash are equal.
+    /// Whether both describe the same bytes: rev and size are equal, and so is the hash, which
+    /// Dropbox need not tell every time.
     pub fn is_same_version(&self, other: &Self) -> bool {
-        self.rev == other.rev && self.size == other.size && self.content_hash == other.content_hash
+        let hashes = self.content_hash.as_ref().zip(other.content_hash.as_ref());
+        self.rev == other.rev
+            && self.size == other.size
+            && hashes.is_none_or(|(mine, theirs)| mine == theirs)
     }
 }
 
@@ -162,6 +166,7 @@ mod tests {
         let hashed = file(r#","content_hash":"ab""#);
         assert!(hashed.is_same_version(&hashed));
         assert!(!hashed.is_same_version(&file(r#","content_hash":"ac""#)));
+        assert!(hashed.is_same_version(&file("")), "the hash is optional");
         let longer = FileMetadata {
             size: 4,
             ..hashed.clone()

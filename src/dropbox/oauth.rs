@@ -14,7 +14,7 @@ use url::{Url, form_urlencoded};
 
 use super::{
     Account, Dropbox, DropboxError, Secret,
-    backoff::Next,
+    backoff::{Next, unnamed_wait},
     call::{Call, Payload, Route},
     client::Host,
     refusal,
@@ -58,11 +58,11 @@ pub struct TokenGrant {
     pub refresh_token: Secret,
     /// How long the access token lives.
     pub expires_in: Duration,
-    /// `dbid:…`, whose Dropbox it is.
+    /// `dbid:…`, whose Dropbox it is; empty, if Dropbox does not say.
     pub account_id: String,
-    /// The person's older numeric id.
+    /// The person's older numeric id; empty, if Dropbox does not say.
     pub uid: String,
-    /// What was consented to.
+    /// What was consented to; empty, if Dropbox does not say.
     pub scope: Vec<String>,
     /// The team, if the app was linked to a whole one.
     pub team_id: Option<String>,
@@ -143,25 +143,56 @@ impl From<OAuthError> for DropboxError {
     }
 }
 
+/// How long an access token is taken to live if nothing is said: as long as Dropbox's do. Should
+/// it die sooner, a call says so.
+const USUAL_LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// Nobody keeps a token for longer.
+const LONGEST_LIFETIME: f64 = 10.0 * 365.0 * 86_400.0;
+
+// Beyond the tokens nothing is relied on: OAuth makes the rest optional, and a number may come
+// as a text.
 #[derive(Deserialize)]
 struct GrantOnWire {
     access_token: Secret,
-    refresh_token: Secret,
-    expires_in: u64,
     #[serde(default)]
-    account_id: String,
+    refresh_token: Option<Secret>,
     #[serde(default)]
-    uid: String,
+    expires_in: Value,
     #[serde(default)]
-    scope: String,
+    account_id: Value,
     #[serde(default)]
-    team_id: Option<String>,
+    uid: Value,
+    #[serde(default)]
+    scope: Value,
+    #[serde(default)]
+    team_id: Value,
 }
 
 #[derive(Deserialize)]
 struct RefreshedOnWire {
     access_token: Secret,
-    expires_in: u64,
+    #[serde(default)]
+    expires_in: Value,
+}
+
+fn lifetime(expires_in: &Value) -> Duration {
+    let said = expires_in
+        .as_f64()
+        .or_else(|| expires_in.as_str()?.trim().parse().ok());
+    let seconds = said.filter(|seconds| *seconds >= 0.0);
+    seconds.map_or(USUAL_LIFETIME, |seconds| {
+        Duration::from_secs_f64(seconds.min(LONGEST_LIFETIME))
+    })
+}
+
+/// A text, or a number as one; empty for anything else.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    }
 }
 
 impl Dropbox {
@@ -206,14 +237,24 @@ impl Dropbox {
         ];
         let answer = self.token(app, &fields, false).await?;
         let grant: GrantOnWire = decode(&answer)?;
+        let refresh_token = grant.refresh_token.filter(|token| !token.is_empty());
+        let refresh_token = refresh_token.ok_or_else(|| OAuthError::Unexpected {
+            status: answer.status,
+            message: "the answer has no refresh token, although offline use was asked for"
+                .to_owned(),
+            request_id: answer.request_id(),
+        })?;
         Ok(TokenGrant {
             access_token: grant.access_token,
-            refresh_token: grant.refresh_token,
-            expires_in: Duration::from_secs(grant.expires_in),
-            account_id: grant.account_id,
-            uid: grant.uid,
-            scope: grant.scope.split_whitespace().map(str::to_owned).collect(),
-            team_id: grant.team_id,
+            refresh_token,
+            expires_in: lifetime(&grant.expires_in),
+            account_id: text(&grant.account_id),
+            uid: text(&grant.uid),
+            scope: text(&grant.scope)
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            team_id: Some(text(&grant.team_id)).filter(|id| !id.is_empty()),
         })
     }
 
@@ -231,7 +272,7 @@ impl Dropbox {
         let refreshed: RefreshedOnWire = decode(&answer)?;
         Ok(Refreshed {
             access_token: refreshed.access_token,
-            expires_in: Duration::from_secs(refreshed.expires_in),
+            expires_in: lifetime(&refreshed.expires_in),
         })
     }
 
@@ -272,8 +313,13 @@ impl Dropbox {
                     let OAuthError::Unavailable { retry_after, .. } = &error else {
                         return Err(error);
                     };
-                    let asked = *retry_after;
-                    if !repeatable && asked.is_none() {
+                    let asked = match (retry_after, answer.status) {
+                        (None, 429) => Some(unnamed_wait(attempt)),
+                        (asked, _) => *asked,
+                    };
+                    // Refused before the code was looked at.
+                    let untouched = matches!(answer.status, 429 | 503) && asked.is_some();
+                    if !repeatable && !untouched {
                         return Err(error);
                     }
                     (error, asked)
@@ -351,14 +397,14 @@ fn refused(answer: &Answer) -> OAuthError {
     if answer.status == 429 || answer.status >= 500 {
         return OAuthError::Unavailable {
             cause: format!("status {}", answer.status),
-            retry_after: retry_after
-                .or_else(|| (answer.status == 429).then_some(Duration::from_secs(1))),
+            retry_after,
         };
     }
-    let words = if description.is_empty() {
-        error
-    } else {
-        description
+    let plain = String::from_utf8_lossy(&answer.body);
+    let words = match (description, error) {
+        ("", "") if json.is_null() => plain.trim(),
+        ("", error) => error,
+        (description, _) => description,
     };
     let message: String = words.chars().take(300).collect();
     // Dropbox has written `invalid_client` with its description behind a colon.

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use chrono::DateTime;
+use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use serde_json::Value;
+use url::Url;
 
 use super::{DropboxError, Refusal};
 
@@ -38,6 +40,10 @@ impl Refused {
             tags => tags,
         };
         let retry_after = retry_after(headers, &error);
+        let text = match (300..400).contains(&status) {
+            true => redirected(headers),
+            false => text,
+        };
         let user_message = json.pointer("/user_message/text").and_then(Value::as_str);
         Self {
             refusal: Refusal {
@@ -62,14 +68,13 @@ impl Refused {
         match self.refusal.status {
             400 => self.bad_request(),
             401 => self.unauthorized(),
-            403 => DropboxError::NoPermission(self.refusal),
+            403 => self.forbidden(),
             409 => self.conflict(route),
             416 => DropboxError::RangeNotSatisfiable,
-            422 => DropboxError::PathRootChanged {
-                root_namespace_id: find_text(&self.error, "root_namespace_id"),
-            },
+            422 => self.bad_root(),
             429 => self.rate_limited(),
-            500.. => DropboxError::Unavailable {
+            // 408 comes from a proxy that has waited too long for us.
+            408 | 500.. => DropboxError::Unavailable {
                 cause: format!("status {}", self.refusal.status),
                 retry_after: self.retry_after,
             },
@@ -95,13 +100,12 @@ impl Refused {
     }
 
     fn unauthorized(self) -> DropboxError {
-        if self.has("expired_access_token") {
+        // Without any tag, whether the token has expired or died is for the refresh to tell.
+        if self.has("expired_access_token") || self.tags.is_empty() {
             return DropboxError::TokenExpired;
         }
         if self.has("missing_scope") {
-            return DropboxError::MissingScope {
-                scope: find_text(&self.error, "required_scope").unwrap_or_default(),
-            };
+            return self.missing_scope();
         }
         if self.has("invalid_access_token") {
             return DropboxError::LinkRevoked;
@@ -115,6 +119,28 @@ impl Refused {
             return DropboxError::NoPermission(self.refusal);
         }
         DropboxError::Unexpected(self.refusal)
+    }
+
+    fn missing_scope(&self) -> DropboxError {
+        DropboxError::MissingScope {
+            scope: find_text(&self.error, "required_scope").unwrap_or_default(),
+        }
+    }
+
+    fn forbidden(self) -> DropboxError {
+        if self.has("missing_scope") {
+            return self.missing_scope();
+        }
+        DropboxError::NoPermission(self.refusal)
+    }
+
+    fn bad_root(self) -> DropboxError {
+        if self.has("no_permission") {
+            return DropboxError::NoPermission(self.refusal);
+        }
+        DropboxError::PathRootChanged {
+            root_namespace_id: find_text(&self.error, "root_namespace_id"),
+        }
     }
 
     fn rate_limited(self) -> DropboxError {
@@ -187,16 +213,37 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     Some(value.to_str().ok()?.chars().take(100).collect())
 }
 
+/// Where an answer points that we do not follow: most likely a base URL is not quite right.
+fn redirected(headers: &HeaderMap) -> String {
+    let to = header_text(headers, LOCATION).and_then(|to| Url::parse(to).ok());
+    let host = to.as_ref().and_then(Url::host_str);
+    format!("redirected to {}", host.unwrap_or("another place"))
+}
+
 /// The header comes first: `too_many_write_operations` has no such member in its body, and a text
 /// answer has no members at all.
 pub(super) fn retry_after(headers: &HeaderMap, error: &Value) -> Option<Duration> {
-    let header = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok());
-    let seconds = header
-        .and_then(|text| text.trim().parse::<f64>().ok())
+    let seconds = header_text(headers, RETRY_AFTER)
+        .and_then(|text| text.parse::<f64>().ok().or_else(|| until(headers, text)))
         .or_else(|| error.get("retry_after")?.as_f64())?;
-    Duration::try_from_secs_f64(seconds).ok()
+    match seconds.is_sign_negative() || seconds.is_nan() {
+        true => None,
+        // Too long for a number of ours is too long for every caller.
+        false => Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+    }
+}
+
+/// The seconds until a date, by the clock of whoever wrote it.
+fn until(headers: &HeaderMap, date: &str) -> Option<f64> {
+    let then = DateTime::parse_from_rfc2822(date).ok()?;
+    let now = DateTime::parse_from_rfc2822(header_text(headers, DATE)?).ok()?;
+    u32::try_from((then - now).num_seconds().max(0))
+        .ok()
+        .map(f64::from)
+}
+
+fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
 /// Follows the tags of nested unions: `{".tag": "path", "path": {".tag": "not_found"}}`.
@@ -246,4 +293,46 @@ fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn find_text(value: &Value, name: &str) -> Option<String> {
     find(value, name)?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(fields: &[(HeaderName, &str)], error: &Value) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.insert(name, value.parse().unwrap());
+        }
+        retry_after(&headers, error)
+    }
+
+    #[test]
+    fn the_wait_may_be_a_whole_number_a_fraction_or_a_date() {
+        let of = |text| asked(&[(RETRY_AFTER, text)], &Value::Null);
+        assert_eq!(of("7"), Some(Duration::from_secs(7)));
+        assert_eq!(of(" 0.25 "), Some(Duration::from_millis(250)));
+        assert_eq!(of("-3"), None);
+        assert_eq!(of("NaN"), None);
+        assert_eq!(of("soon"), None);
+        let now = (DATE, "Wed, 21 Oct 2015 07:28:00 GMT");
+        let later = (RETRY_AFTER, "Wed, 21 Oct 2015 07:28:30 GMT");
+        let wait = asked(&[now, later.clone()], &Value::Null);
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+        assert_eq!(asked(&[later], &Value::Null), None, "by whose clock?");
+    }
+
+    #[test]
+    fn a_wait_too_long_for_a_number_is_not_no_wait() {
+        let wait = asked(&[(RETRY_AFTER, "1e30")], &Value::Null);
+        assert_eq!(wait, Some(Duration::MAX));
+    }
+
+    #[test]
+    fn what_the_header_does_not_say_the_body_may() {
+        let body = serde_json::json!({"retry_after": 1.5});
+        let wait = Some(Duration::from_millis(1500));
+        assert_eq!(asked(&[], &body), wait);
+        assert_eq!(asked(&[(RETRY_AFTER, "soon")], &body), wait);
+    }
 }

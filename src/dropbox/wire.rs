@@ -89,7 +89,7 @@ impl NoAnswer {
 impl From<reqwest::Error> for NoAnswer {
     fn from(fault: reqwest::Error) -> Self {
         Self {
-            unseen: fault.is_connect() || fault.is_builder(),
+            unseen: fault.is_connect(),
             cause: words(fault),
         }
     }

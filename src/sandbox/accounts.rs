@@ -19,6 +19,7 @@ use super::{
     options::AccountOptions,
     scan,
     tree::{Entry, Tree},
+    versions::Versions,
 };
 
 /// A scan that is faster than this is worth making before a call that reads.
@@ -49,6 +50,8 @@ pub struct Account {
     pub home_display: String,
     /// Content hashes.
     pub hashes: Hashes,
+    /// What files were before.
+    pub versions: Versions,
     /// The revs of large files whose hashes are being made.
     hashing: Mutex<HashSet<String>>,
     tree: RwLock<Tree>,
@@ -101,6 +104,7 @@ impl Account {
             home,
             home_display,
             hashes: Hashes::default(),
+            versions: Versions::default(),
             hashing: Mutex::default(),
             tree: RwLock::new(Tree::new(&options.name)),
             scans: Mutex::new(Scans {

@@ -16,6 +16,11 @@ use super::{
 /// The longest argument of an RPC route.
 const LONGEST_ARGUMENT: usize = 4 * 1024 * 1024;
 
+/// The argument's place in calls that carry content, as Dropbox's texts name it.
+pub const IN_HEADER: &str = "HTTP header \"Dropbox-API-Arg\"";
+/// The same where it is part of the address.
+pub const IN_URL: &str = "URL parameter \"arg\"";
+
 /// Reads the body of an RPC call.
 pub async fn read_body(mut payload: web::Payload) -> Result<Bytes, Refusal> {
     let mut whole = BytesMut::new();
@@ -100,8 +105,8 @@ fn header_argument(
                 "You cannot provide both HTTP header \"Dropbox-API-Arg\" and URL parameter \"arg\".".to_owned(),
             ));
         }
-        (Some(header), None) => (header.as_bytes(), "HTTP header \"Dropbox-API-Arg\""),
-        (None, Some(text)) => (text.as_bytes(), "URL parameter \"arg\""),
+        (Some(header), None) => (header.as_bytes(), IN_HEADER),
+        (None, Some(text)) => (text.as_bytes(), IN_URL),
         (None, None) => {
             return Err(Refusal::BadInput(
                 "Must provide HTTP header \"Dropbox-API-Arg\" or URL parameter \"arg\".".to_owned(),

@@ -23,6 +23,8 @@ use super::{
 pub struct TemporaryLink {
     view: View,
     entry_id: String,
+    /// The file itself, if it is not the present version.
+    former: Option<Arc<Entry>>,
     made: Instant,
     /// Set when a test does not want to wait four hours.
     pub(super) expired: bool,
@@ -31,13 +33,20 @@ pub struct TemporaryLink {
 /// `files/download`
 pub fn download(call: &Call) -> Result<Served, Refusal> {
     let view = call.view()?;
-    let entry = file_at(view, call.text("path")?)?;
-    let served = open(view, &entry)?;
-    let result = metadata::plain(view, &entry)?;
+    let entry = match call.optional_text("rev")? {
+        // An older way to name a version; the path is then of no account.
+        Some(rev) => file_at(view, &format!("rev:{rev}"))?,
+        None => file_at(view, call.text("path")?)?,
+    };
+    served(view, &entry, &metadata::plain(view, &entry)?)
+}
+
+/// A file's content with what is said of it.
+pub fn served(view: &View, entry: &Entry, result: &Value) -> Result<Served, Refusal> {
     let api_result = HeaderName::from_static("dropbox-api-result");
-    Ok(served
+    Ok(open(view, entry)?
         .header(CONTENT_TYPE, "application/octet-stream")
-        .header(api_result, &header_json(&result)))
+        .header(api_result, &header_json(result)))
 }
 
 /// `files/get_temporary_link`
@@ -54,6 +63,7 @@ pub fn get_temporary_link(call: &Call) -> Answer {
     let link = TemporaryLink {
         view: view.clone(),
         entry_id: entry.id.clone(),
+        former: view.former(call.text("path")?),
         made: Instant::now(),
         expired: false,
     };
@@ -82,7 +92,8 @@ pub fn follow_link(simulation: &Simulation, name: &str) -> Result<(Served, Strin
     if link.expired || link.made.elapsed() >= simulation.link_lifetime {
         return Err(Refusal::Plain(410, "Gone".to_owned()));
     }
-    let entry = link.view.account.tree().by_id(&link.entry_id).cloned();
+    let present = || link.view.account.tree().by_id(&link.entry_id).cloned();
+    let entry = link.former.clone().or_else(present);
     let entry = entry.ok_or_else(|| Refusal::Plain(410, "Gone".to_owned()))?;
     Ok((attached(&link.view, &entry)?, entry.path_lower.clone()))
 }
@@ -112,6 +123,9 @@ pub fn attached(view: &View, entry: &Entry) -> Result<Served, Refusal> {
 /// A file that can be downloaded. If the folder was changed by hand since the last scan, the
 /// index learns of it first.
 pub fn file_at(view: &View, path: &str) -> Result<Arc<Entry>, Refusal> {
+    if let Some(former) = view.former(path) {
+        return downloadable(former);
+    }
     let under = |lost: Lost| lost.under(&["path"]);
     let account = &view.account;
     let key = view.key(&account.tree(), path).map_err(under)?;
@@ -120,6 +134,11 @@ pub fn file_at(view: &View, path: &str) -> Result<Arc<Entry>, Refusal> {
         account.refresh(parent_of(&key));
     }
     let entry = view.find(&account.tree(), path).map_err(under)?;
+    downloadable(entry)
+}
+
+/// The entry, if it is a file with bytes of its own.
+fn downloadable(entry: Arc<Entry>) -> Result<Arc<Entry>, Refusal> {
     if entry.is_folder() {
         return Err(Refusal::tags(&["path", "not_file"]));
     }

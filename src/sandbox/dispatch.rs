@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::{
-    argument::{argument, known_fields, read_body},
+    argument::{IN_HEADER, IN_URL, argument, known_fields, read_body},
     body,
     call::{Call, Caller, Reply},
     errors::Refusal,
@@ -54,7 +54,8 @@ pub async fn api(
         }
         Err((refusal, call)) => (Err(refusal), call),
     };
-    let reply = reply.unwrap_or_else(|refusal| refusal.reply(route.name));
+    let reply =
+        reply.unwrap_or_else(|refusal| refusal.at(place(&request, route)).reply(route.name));
     let path = call.as_ref().and_then(subject_path);
     let reply = finish(&request, &simulation, route.name, path.as_deref(), reply);
     let account = call.and_then(|call| Some(call.caller?.view.account.name.clone()));
@@ -411,6 +412,15 @@ fn view(request: &HttpRequest, simulation: &Simulation, grant: &Grant) -> Result
         "namespace_id" if namespace("namespace_id") == account.root_namespace => Ok(whole),
         "namespace_id" => Err(Refusal::PathRoot(json!({ ".tag": "no_permission" }))),
         _ => Err(bad()),
+    }
+}
+
+/// Where this call has its argument, for texts that complain of it.
+fn place(request: &HttpRequest, route: &Route) -> &'static str {
+    match route.work {
+        Work::Rpc(_) | Work::Longpoll => "request body",
+        _ if request.headers().contains_key("dropbox-api-arg") => IN_HEADER,
+        _ => IN_URL,
     }
 }
 

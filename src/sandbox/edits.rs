@@ -2,7 +2,7 @@
 
 use std::{fs, io, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     accounts::Account,
@@ -52,12 +52,7 @@ pub fn delete(call: &Call) -> Answer {
         return Err(Refusal::tags(&["path_write", "conflict", kind(&entry)]));
     }
     let metadata = metadata::tagged(view, &entry)?;
-    let target = account.locate(&entry.disk)?;
-    let removed = match entry.is_folder() {
-        true => fs::remove_dir_all(&target),
-        false => fs::remove_file(&target),
-    };
-    match removed {
+    match remove(account, &entry) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => account.tree_mut().remove(&entry.path_lower),
     }
@@ -65,20 +60,16 @@ pub fn delete(call: &Call) -> Answer {
     Ok(json!({ "metadata": metadata }))
 }
 
-/// `files/delete_batch`, which is done before it answers.
-pub fn delete_batch(call: &Call) -> Answer {
-    let mut entries = Vec::new();
-    for arg in call.list("entries")? {
-        entries.push(match delete(&call.with(arg.clone())) {
-            Ok(mut done) => {
-                done[".tag"] = json!("success");
-                done
-            }
-            Err(Refusal::Route(error)) => json!({ ".tag": "failure", "failure": error }),
-            Err(other) => return Err(other),
-        });
+/// Takes an entry from the disk; its files become former versions.
+fn remove(account: &Account, entry: &Entry) -> io::Result<()> {
+    let all = account.tree().subtree(&entry.path_lower);
+    for file in all.iter().filter(|entry| !entry.is_folder()) {
+        account.versions.keep(account, file)?;
     }
-    Ok(json!({ ".tag": "complete", "entries": entries }))
+    match entry.is_folder() {
+        true => fs::remove_dir_all(account.locate(&entry.disk)?),
+        false => Ok(()),
+    }
 }
 
 /// `files/move_v2`
@@ -255,9 +246,4 @@ fn blocked(refusal: Refusal, tag: &str) -> Refusal {
         }
         other => other,
     }
-}
-
-/// What asynchronous routes say that have nothing left to do.
-pub fn complete(entries: Vec<Value>) -> Value {
-    json!({ ".tag": "complete", "entries": entries })
 }

@@ -49,6 +49,18 @@ impl Refusal {
         }
     }
 
+    /// The same of an argument that lies elsewhere than in the body. The routes do not know where
+    /// theirs came from and call every place the body.
+    pub fn at(self, place: &str) -> Refusal {
+        match self {
+            Refusal::BadInput(text) => match text.strip_prefix("request body: ") {
+                Some(rest) => Refusal::BadInput(format!("{place}: {rest}")),
+                None => Refusal::BadInput(text),
+            },
+            other => other,
+        }
+    }
+
     /// The answer on the wire. Plain texts name the function as Dropbox's do.
     pub fn reply(&self, function: &str) -> Reply {
         match self {

@@ -286,6 +286,9 @@ pub fn get_metadata(call: &Call) -> Answer {
             "request body: path: The root folder is unsupported.".to_owned(),
         ));
     }
+    if let Some(former) = view.former(path) {
+        return metadata::tagged(view, &former);
+    }
     let under = |lost: super::paths::Lost| lost.under(&["path"]);
     let key = view.key(&view.account.tree(), path).map_err(under)?;
     view.account.refresh(parent_of(&key));

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod argument;
+mod batches;
 mod body;
 mod call;
 mod consent;
@@ -24,6 +25,7 @@ mod export;
 mod faults;
 mod grants;
 mod hash;
+mod link_settings;
 mod listing;
 mod metadata;
 mod notify;
@@ -44,6 +46,7 @@ mod tree;
 mod upload;
 mod upload_sessions;
 mod users;
+mod versions;
 
 pub use faults::{FaultKind, FaultRule, Faults};
 pub use options::{AccountOptions, AppOptions, Arguments, Options};

@@ -29,13 +29,14 @@ const SESSION: &str = "longshore_sandbox_account";
 
 /// Adds the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
+    // Dropbox has kept the addresses of its first API, and its Go SDK still uses them.
     config
         .service(
-            web::resource("/oauth2/authorize")
+            web::resource(["/oauth2/authorize", "/1/oauth2/authorize"])
                 .route(web::get().to(authorize))
                 .route(web::post().to(decide)),
         )
-        .route("/oauth2/token", web::post().to(token));
+        .service(web::resource(["/oauth2/token", "/1/oauth2/token"]).route(web::post().to(token)));
 }
 
 type Parameters = HashMap<String, String>;

@@ -112,14 +112,24 @@ impl View {
         tree.get(&key).cloned().ok_or(Lost::Tag("not_found"))
     }
 
+    /// The former version of a file that a rev names.
+    pub fn former(&self, path: &str) -> Option<Arc<Entry>> {
+        let entry = self.account.versions.by_rev(path.strip_prefix("rev:")?)?;
+        let inside = entry.path_lower.starts_with(self.base.as_str());
+        inside.then_some(entry)
+    }
+
     /// A place to write to.
     pub fn place(&self, path: &str) -> Result<Place, Lost> {
         let (base, below) = self.base_of(path)?;
         let mut names = components(below)?;
         let name = names.pop().ok_or_else(|| pattern(path))?;
-        // Windows and Dropbox's own clients cannot keep such names.
-        if name.len() > 255 {
+        // No disk of ours can keep such a name, and Dropbox none that ends in a blank.
+        if name.len() > 255 || name.ends_with(char::is_whitespace) {
             return Err(Lost::Tag("malformed_path"));
+        }
+        if names.iter().chain([&name]).any(|name| is_ignored(name)) {
+            return Err(Lost::Tag("disallowed_name"));
         }
         let display = if base == self.base {
             &self.base_display
@@ -169,6 +179,22 @@ impl View {
     }
 }
 
+/// Names that Dropbox takes for the scraps of systems and programs, and never keeps.
+pub fn is_ignored(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let known = [
+        "desktop.ini",
+        "thumbs.db",
+        ".ds_store",
+        "icon\r",
+        ".dropbox",
+        ".dropbox.attr",
+        ".dropbox.cache",
+    ];
+    let temporary = name.starts_with('~') && name.ends_with(".tmp");
+    known.contains(&name.as_str()) || temporary || name.starts_with("~$") || name.starts_with(".~")
+}
+
 fn found(entry: Option<&Arc<Entry>>, base: &str) -> Result<String, Lost> {
     entry
         .map(|entry| entry.path_lower.clone())
@@ -185,7 +211,13 @@ fn components(path: &str) -> Result<Vec<String>, Lost> {
     let Some(path) = path.strip_prefix('/') else {
         return Ok(Vec::new());
     };
-    let names: Vec<String> = path.split('/').map(str::to_owned).collect();
+    // Dropbox takes doubled slashes for one, but none at the end.
+    let names = path.trim_start_matches('/').split('/');
+    let last = path.rsplit('/').next();
+    let names: Vec<String> = names
+        .filter(|name| !name.is_empty() || last == Some(""))
+        .map(str::to_owned)
+        .collect();
     let wrong = |name: &String| {
         matches!(name.as_str(), "" | "." | "..") || name.contains(['\0', '\\']) || name.len() > 1024
     };

@@ -2,11 +2,13 @@
 //! does the work.
 
 use super::{
+    batches,
     body::Served,
     call::{Answer, Call},
     content, edits,
     errors::Refusal,
     export, listing, save_url, search, sharing, thumbnails, upload, upload_sessions, users,
+    versions,
 };
 
 /// Who may call a route.
@@ -129,6 +131,7 @@ const SEARCH: &[&str] = &[
     "match_field_options",
     "include_highlights",
 ];
+const JOB: &[&str] = &["async_job_id"];
 const LINKS: &[&str] = &["path", "cursor", "direct_only"];
 
 const ROUTES: &[Route] = &[
@@ -151,6 +154,12 @@ const ROUTES: &[Route] = &[
         SHARED,
         &["account_id"],
         Work::Rpc(users::get_account),
+    ),
+    user(
+        "users/get_account_batch",
+        SHARED,
+        &["account_ids"],
+        Work::Rpc(users::get_account_batch),
     ),
     user(
         "users/get_space_usage",
@@ -187,6 +196,24 @@ const ROUTES: &[Route] = &[
         META,
         METADATA,
         Work::Rpc(listing::get_metadata),
+    ),
+    user(
+        "files/list_revisions",
+        META,
+        &[
+            "path",
+            "mode",
+            "limit",
+            "before_rev",
+            "include_restorable_info",
+        ],
+        Work::Rpc(versions::list),
+    ),
+    user(
+        "files/restore",
+        WRITE,
+        &["path", "rev"],
+        Work::Rpc(versions::restore),
     ),
     user("files/search_v2", META, SEARCH, Work::Rpc(search::search)),
     user(
@@ -260,7 +287,13 @@ const ROUTES: &[Route] = &[
         "files/upload_session/finish_batch",
         WRITE,
         &["entries"],
-        Work::Rpc(upload_sessions::finish_batch),
+        Work::Rpc(batches::finish_uploads),
+    ),
+    user(
+        "files/upload_session/finish_batch/check",
+        WRITE,
+        JOB,
+        Work::Rpc(batches::finish_check),
     ),
     user(
         "files/upload_session/finish_batch_v2",
@@ -284,7 +317,49 @@ const ROUTES: &[Route] = &[
         "files/delete_batch",
         WRITE,
         &["entries"],
-        Work::Rpc(edits::delete_batch),
+        Work::Rpc(batches::delete),
+    ),
+    user(
+        "files/delete_batch/check",
+        WRITE,
+        JOB,
+        Work::Rpc(batches::delete_check),
+    ),
+    user(
+        "files/create_folder_batch",
+        WRITE,
+        &["paths", "autorename", "force_async"],
+        Work::Rpc(batches::create_folders),
+    ),
+    user(
+        "files/create_folder_batch/check",
+        WRITE,
+        JOB,
+        Work::Rpc(batches::create_folders_check),
+    ),
+    user(
+        "files/move_batch_v2",
+        WRITE,
+        &["entries", "autorename", "allow_ownership_transfer"],
+        Work::Rpc(batches::move_entries),
+    ),
+    user(
+        "files/move_batch/check_v2",
+        WRITE,
+        JOB,
+        Work::Rpc(batches::move_check),
+    ),
+    user(
+        "files/copy_batch_v2",
+        WRITE,
+        &["entries", "autorename"],
+        Work::Rpc(batches::copy_entries),
+    ),
+    user(
+        "files/copy_batch/check_v2",
+        WRITE,
+        JOB,
+        Work::Rpc(batches::copy_check),
     ),
     user(
         "files/move_v2",
@@ -302,7 +377,7 @@ const ROUTES: &[Route] = &[
     user(
         "files/save_url/check_job_status",
         WRITE,
-        &["async_job_id"],
+        JOB,
         Work::Rpc(save_url::check_job_status),
     ),
     user(
@@ -322,6 +397,18 @@ const ROUTES: &[Route] = &[
         SHARED,
         &["url", "path", "link_password"],
         Work::Rpc(sharing::get_metadata),
+    ),
+    user(
+        "sharing/get_shared_link_file",
+        SHARED,
+        &["url", "path", "link_password"],
+        Work::Content(sharing::get_file),
+    ),
+    user(
+        "sharing/modify_shared_link_settings",
+        SHARE,
+        &["url", "settings", "remove_expiration"],
+        Work::Rpc(sharing::modify),
     ),
     user(
         "sharing/revoke_shared_link",

@@ -16,7 +16,7 @@ use super::{
     metadata, upload,
 };
 
-/// The outcome of each job; null while it runs.
+/// The outcome of each job, of batches too; null while it runs.
 pub type Jobs = Mutex<HashMap<String, Value>>;
 
 /// The most that one URL may give.
@@ -99,7 +99,8 @@ async fn download(url: url::Url, path: &std::path::Path) -> Result<(u64, String)
     Ok((length, hasher.finish()))
 }
 
-fn jobs(call: &Call) -> MutexGuard<'_, HashMap<String, Value>> {
+/// The jobs of the running sandbox.
+pub fn jobs(call: &Call) -> MutexGuard<'_, HashMap<String, Value>> {
     call.simulation
         .jobs
         .lock()

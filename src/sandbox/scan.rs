@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     hash::Fingerprint,
+    paths::is_ignored,
     tree::{Tree, child_key},
 };
 
@@ -64,7 +65,7 @@ pub fn read_folder(top: &Path, key: &str, disk: &Path) -> io::Result<FoundFolder
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        if name == CACHE || name.contains('\\') {
+        if is_ignored(&name) || name.contains('\\') {
             continue;
         }
         let Ok(kind) = entry.file_type() else {

@@ -50,11 +50,20 @@ fn page(call: &Call, arg: &Value, start: usize) -> Answer {
     let limit = options.number("max_results", 1, 1000)?.unwrap_or(100) as usize;
     let found = matches(view, arg, &options)?;
     let mut matches = Vec::new();
+    // The member of the argument itself is an older name for the same.
+    let fields = call.with(arg["match_field_options"].clone());
+    let highlights =
+        fields.flag("include_highlights")? || call.with(arg.clone()).flag("include_highlights")?;
     for (entry, kind) in found.iter().skip(start).take(limit) {
-        matches.push(json!({
+        let mut found = json!({
             "match_type": { ".tag": kind },
             "metadata": { ".tag": "metadata", "metadata": metadata::listed(view, entry)? },
-        }));
+        });
+        if highlights && *kind == "filename" {
+            found["highlight_spans"] =
+                spans(&entry.name, arg["query"].as_str().unwrap_or_default());
+        }
+        matches.push(found);
     }
     let next = start + matches.len();
     let mut answer = json!({ "matches": matches, "has_more": next < found.len() });
@@ -112,6 +121,33 @@ fn begins_all(text: &str, words: &[&str]) -> bool {
     words
         .iter()
         .all(|word| parts.iter().any(|part| part.starts_with(word)) || text.contains(word))
+}
+
+/// The name in pieces, of which those are highlighted that the query names.
+fn spans(name: &str, query: &str) -> Value {
+    let lower = name.to_lowercase();
+    let words = query.to_lowercase();
+    let mut marked = vec![false; name.len()];
+    // A name whose lower case has other lengths cannot be marked by place.
+    if lower.len() == name.len() {
+        for word in words.split_whitespace() {
+            for (at, _) in lower.match_indices(word) {
+                marked[at..at + word.len()].fill(true);
+            }
+        }
+    }
+    let mut pieces: Vec<(String, bool)> = Vec::new();
+    for (at, letter) in name.char_indices() {
+        let marked = marked.get(at).copied().unwrap_or_default();
+        match pieces.last_mut() {
+            Some((piece, kind)) if *kind == marked => piece.push(letter),
+            _ => pieces.push((letter.to_string(), marked)),
+        }
+    }
+    let spans = pieces
+        .into_iter()
+        .map(|(piece, marked)| json!({ "highlight_str": piece, "is_highlighted": marked }));
+    spans.collect()
 }
 
 fn holds(view: &View, entry: &Entry, words: &[&str]) -> bool {

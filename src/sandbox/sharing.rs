@@ -15,6 +15,7 @@ use super::{
     content, dispatch,
     errors::Refusal,
     grants::random_text,
+    link_settings::{self, LinkSettings},
     paths::View,
     simulation::Simulation,
     time::timestamp,
@@ -28,19 +29,21 @@ pub struct SharedLink {
     key: String,
     view: View,
     entry_id: String,
+    settings: LinkSettings,
 }
 
 /// `sharing/create_shared_link_with_settings`
 pub fn create(call: &Call) -> Answer {
     let view = call.view()?;
-    let path = call.text("path")?;
-    let entry = view
-        .find(&view.account.tree(), path)
-        .map_err(|lost| lost.under(&["path"]))?;
+    let entry = at(view, call.text("path")?)?;
+    if entry.path_lower == view.base {
+        return Err(Refusal::tags(&["access_denied"]));
+    }
+    let settings = LinkSettings::default().changed_by(call)?;
     if let Some(old) = links(call).iter().find(|link| link.leads_to(view, &entry)) {
         return Err(Refusal::Route(json!({
             ".tag": "shared_link_already_exists",
-            "shared_link_already_exists": { ".tag": "metadata", "metadata": describe(old, &entry) },
+            "shared_link_already_exists": { ".tag": "metadata", "metadata": describe(old, &entry, view) },
         })));
     }
     let key = random_text(12);
@@ -56,8 +59,9 @@ pub fn create(call: &Call) -> Answer {
         key,
         view: view.clone(),
         entry_id: entry.id.clone(),
+        settings,
     };
-    let described = describe(&link, &entry);
+    let described = describe(&link, &entry, view);
     links(call).push(link);
     Ok(described)
 }
@@ -65,21 +69,28 @@ pub fn create(call: &Call) -> Answer {
 /// `sharing/list_shared_links`
 pub fn list(call: &Call) -> Answer {
     let view = call.view()?;
+    // Everything fits into one page, so no cursor is ever given out.
+    if call.optional_text("cursor")?.is_some() {
+        return Err(Refusal::tags(&["reset"]));
+    }
+    let direct = call.flag("direct_only")?;
     let wanted = match call.optional_text("path")? {
-        Some(path) => Some(
-            view.find(&view.account.tree(), path)
-                .map_err(|lost| lost.under(&["path"]))?,
-        ),
-        None => None,
+        None | Some("") => None,
+        Some(path) => Some(at(view, path)?),
+    };
+    let fits = |entry: &Entry| match &wanted {
+        None => true,
+        Some(wanted) if wanted.id == entry.id => true,
+        // A link to a folder leads to what lies in it as well.
+        Some(wanted) => !direct && below(&wanted.path_lower, &entry.path_lower).is_some(),
     };
     let mut described = Vec::new();
     for link in links(call)
         .iter()
-        .filter(|link| link.view.account.id == view.account.id)
+        .filter(|link| link.view.account.id == view.account.id && !link.settings.is_over())
     {
-        let Some(entry) = link.entry() else { continue };
-        if wanted.as_ref().is_none_or(|wanted| wanted.id == entry.id) {
-            described.push(describe(link, &entry));
+        if let Some(entry) = link.entry().filter(|entry| fits(entry)) {
+            described.push(describe(link, &entry, view));
         }
     }
     Ok(json!({ "links": described, "has_more": false }))
@@ -87,8 +98,36 @@ pub fn list(call: &Call) -> Answer {
 
 /// `sharing/get_shared_link_metadata`
 pub fn get_metadata(call: &Call) -> Answer {
-    let (link, entry) = find(call)?;
-    Ok(describe(&link, &entry))
+    let (link, entry) = find_inside(call)?;
+    Ok(describe(&link, &entry, call.view()?))
+}
+
+/// `sharing/get_shared_link_file`
+pub fn get_file(call: &Call) -> Result<body::Served, Refusal> {
+    let (link, entry) = find_inside(call)?;
+    if entry.is_folder() {
+        return Err(Refusal::tags(&["shared_link_is_directory"]));
+    }
+    if !link.settings.gives_content() {
+        return Err(Refusal::tags(&["shared_link_access_denied"]));
+    }
+    let described = describe(&link, &entry, call.view()?);
+    content::served(&link.view, &entry, &described)
+}
+
+/// `sharing/modify_shared_link_settings`
+pub fn modify(call: &Call) -> Answer {
+    let (mut link, entry) = find(call)?;
+    let view = call.view()?;
+    if link.view.account.id != view.account.id {
+        return Err(Refusal::tags(&["shared_link_access_denied"]));
+    }
+    link.settings = link_settings::modified(call, &link.settings)?;
+    let mut links = links(call);
+    for other in links.iter_mut().filter(|other| other.key == link.key) {
+        other.settings = link.settings.clone();
+    }
+    Ok(describe(&link, &entry, view))
 }
 
 /// `sharing/revoke_shared_link`
@@ -143,6 +182,8 @@ pub async fn follow(request: HttpRequest, simulation: web::Data<Simulation>) -> 
 type Opened = (Arc<Entry>, Option<body::Served>);
 
 fn open(simulation: &Simulation, key: &str, with_content: bool) -> Result<Opened, Refusal> {
+    // A browser has no way here to show one.
+    let password = None;
     let gone = || Refusal::Plain(404, "Not Found".to_owned());
     let links = simulation
         .shared_links
@@ -154,7 +195,9 @@ fn open(simulation: &Simulation, key: &str, with_content: bool) -> Result<Opened
         .cloned()
         .ok_or_else(gone)?;
     drop(links);
-    let entry = link.entry().ok_or_else(gone)?;
+    let open = !link.settings.is_over() && link.settings.admits(password, false);
+    let entry = link.entry().filter(|_| open).ok_or_else(gone)?;
+    let with_content = with_content && link.settings.gives_content();
     let served = match with_content && !entry.is_folder() {
         true => Some(content::attached(&link.view, &entry)?),
         false => None,
@@ -184,11 +227,47 @@ fn find(call: &Call) -> Result<(SharedLink, Arc<Entry>), Refusal> {
     let key = key.ok_or_else(not_found)?;
     let link = links(call).iter().find(|link| link.key == key).cloned();
     let link = link.ok_or_else(not_found)?;
-    let entry = link.entry().ok_or_else(not_found)?;
+    let over = link.settings.is_over();
+    let entry = link.entry().filter(|_| !over).ok_or_else(not_found)?;
     Ok((link, entry))
 }
 
-fn describe(link: &SharedLink, entry: &Entry) -> Value {
+/// The same for somebody who follows the link: they may have to show a password, and may ask for
+/// something that lies in the folder.
+fn find_inside(call: &Call) -> Result<(SharedLink, Arc<Entry>), Refusal> {
+    let (link, mut entry) = find(call)?;
+    let caller = &call.view()?.account;
+    let owner = &link.view.account;
+    let teammate = owner.is_team() && caller.is_team();
+    let password = call.optional_text("link_password")?;
+    if owner.id != caller.id && !link.settings.admits(password, teammate) {
+        return Err(Refusal::tags(&["shared_link_access_denied"]));
+    }
+    if let Some(path) = call.optional_text("path")?.filter(|path| !path.is_empty()) {
+        let not_found = || Refusal::tags(&["shared_link_not_found"]);
+        let key = format!("{}{}", entry.path_lower, path.to_lowercase());
+        let inside = entry.is_folder() && path.starts_with('/');
+        let found = owner.tree().get(&key).cloned().filter(|_| inside);
+        entry = found.ok_or_else(not_found)?;
+    }
+    Ok((link, entry))
+}
+
+/// What lies at a path, seen afresh.
+fn at(view: &View, path: &str) -> Result<Arc<Entry>, Refusal> {
+    view.account.refresh("");
+    view.find(&view.account.tree(), path)
+        .map_err(|lost| lost.under(&["path"]))
+}
+
+/// The way from a folder to what lies in it.
+fn below<'a>(key: &'a str, folder: &str) -> Option<&'a str> {
+    key.strip_prefix(folder)
+        .filter(|rest| rest.starts_with('/'))
+}
+
+fn describe(link: &SharedLink, entry: &Entry, reader: &View) -> Value {
+    let owned = link.view.account.id == reader.account.id;
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put(
@@ -198,25 +277,17 @@ fn describe(link: &SharedLink, entry: &Entry) -> Value {
     put("url", json!(link.url));
     put("id", json!(entry.id));
     put("name", json!(entry.name));
-    if let Some((lower, _)) = link.view.shown(&entry.path_lower, &entry.path_display) {
+    if let Some((lower, _)) = reader
+        .shown(&entry.path_lower, &entry.path_display)
+        .filter(|_| owned)
+    {
         put("path_lower", json!(lower));
     }
-    put(
-        "link_permissions",
-        json!({
-            "resolved_visibility": { ".tag": "public" },
-            "requested_visibility": { ".tag": "public" },
-            "can_revoke": true,
-            "visibility_policies": [],
-            "can_set_expiry": false,
-            "can_remove_expiry": false,
-            "allow_download": true,
-            "can_allow_download": true,
-            "can_disallow_download": false,
-            "allow_comments": true,
-            "team_restricts_comments": false,
-        }),
-    );
+    if let Some(end) = link.settings.end() {
+        put("expires", end);
+    }
+    let rich = link.view.account.is_team();
+    put("link_permissions", link.settings.permissions(owned, rich));
     if let Some(state) = &entry.file {
         let when = timestamp(modified(entry));
         put("client_modified", json!(when));

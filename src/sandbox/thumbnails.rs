@@ -130,11 +130,15 @@ fn shrink(
     mode: Option<&str>,
 ) -> Result<DynamicImage, Refusal> {
     let (w, h) = (f64::from(picture.width()), f64::from(picture.height()));
-    let (across, down) = (f64::from(width) / w, f64::from(height) / h);
+    let (width, height) = (f64::from(width), f64::from(height));
+    let fit = |width: f64, height: f64| (width / w).min(height / h);
+    let cover = |width: f64, height: f64| (width / w).max(height / h);
     let scale = match mode {
-        None | Some("strict") => across.min(down),
-        Some("bestfit") => across.max(down),
-        Some("fitone_bestfit") => across.max(down),
+        None | Some("strict") => fit(width, height),
+        // Within the box or, if that leaves more of the picture, within the box on its side.
+        Some("bestfit") => fit(width, height).max(fit(height, width)),
+        // Over the whole box, upright or on its side, whichever takes less.
+        Some("fitone_bestfit") => cover(width, height).min(cover(height, width)),
         Some("original") => 1.0,
         Some(other) => {
             return Err(Refusal::BadInput(format!(

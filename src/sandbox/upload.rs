@@ -62,7 +62,8 @@ pub async fn spool(mut payload: web::Payload, call: &Call) -> Result<Spool, Refu
     loop {
         let piece = payload.next().await.transpose();
         // A body that breaks off was never a call.
-        let piece = piece.map_err(|error| Refusal::BadInput(format!("request body: {error}")))?;
+        let piece =
+            piece.map_err(|error| Refusal::BadInput(format!("The upload broke off: {error}")))?;
         let ended = piece.is_none();
         gathered.extend_from_slice(&piece.unwrap_or_default());
         if spooling.spool.length as usize + gathered.len() > LARGEST {
@@ -199,6 +200,9 @@ fn put(
     };
     let disk = parent.disk.join(&name);
     let target = account.locate(&disk)?;
+    if let Some(entry) = tree.get(&place.key()) {
+        account.versions.keep(account, entry)?;
+    }
     fs::rename(bytes, &target)?;
     let fingerprint = Fingerprint::of(&fs::symlink_metadata(&target)?);
     account.hashes.remember(fingerprint, content_hash);

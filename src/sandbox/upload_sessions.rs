@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::{
     call::{Answer, Call},
-    edits::complete,
     errors::Refusal,
     grants::random_text,
     hash::{self, BLOCK},
@@ -103,6 +102,11 @@ pub fn finish(call: &Call, spool: Spool) -> Answer {
 
 /// `files/upload_session/finish_batch_v2`
 pub fn finish_batch_v2(call: &Call) -> Answer {
+    Ok(json!({ "entries": finish_all(call)? }))
+}
+
+/// Finishes many sessions; a refusal of one is no refusal of the others.
+pub fn finish_all(call: &Call) -> Result<Vec<Value>, Refusal> {
     let mut entries = Vec::new();
     for arg in call.list("entries")? {
         entries.push(match finish_with(call, arg, None) {
@@ -114,16 +118,7 @@ pub fn finish_batch_v2(call: &Call) -> Answer {
             Err(other) => return Err(other),
         });
     }
-    Ok(json!({ "entries": entries }))
-}
-
-/// `files/upload_session/finish_batch`, which is done before it answers.
-pub fn finish_batch(call: &Call) -> Answer {
-    let mut done = finish_batch_v2(call)?;
-    match done["entries"].take() {
-        Value::Array(entries) => Ok(complete(entries)),
-        _ => Err(Refusal::internal("a batch without outcomes")),
-    }
+    Ok(entries)
 }
 
 fn finish_with(call: &Call, arg: &Value, spool: Option<&Spool>) -> Answer {

@@ -6,6 +6,7 @@ use super::{
     accounts::Account,
     call::{Answer, Call},
     errors::Refusal,
+    paths::View,
 };
 
 /// `users/get_current_account`
@@ -40,16 +41,36 @@ pub fn get_current_account(call: &Call) -> Answer {
 /// `users/get_account`
 pub fn get_account(call: &Call) -> Answer {
     let wanted = call.text("account_id")?;
-    let own = &call.view()?.account.id;
     let account = call
         .simulation
         .accounts
         .iter()
         .find(|account| account.id == wanted);
     let account = account.ok_or_else(|| Refusal::tags(&["no_account"]))?;
+    Ok(seen_by(account, call.view()?))
+}
+
+/// `users/get_account_batch`
+pub fn get_account_batch(call: &Call) -> Answer {
+    let mut found = Vec::new();
+    for wanted in call.list("account_ids")? {
+        let accounts = &call.simulation.accounts;
+        let account = accounts
+            .iter()
+            .find(|account| *wanted == account.id.as_str());
+        let account = account
+            .ok_or_else(|| Refusal::Route(json!({ ".tag": "no_account", "no_account": wanted })))?;
+        found.push(seen_by(account, call.view()?));
+    }
+    Ok(Value::Array(found))
+}
+
+fn seen_by(account: &Account, reader: &View) -> Value {
     let mut value = basic(account);
-    value["is_teammate"] = json!(account.id == *own);
-    Ok(value)
+    let own = account.id == reader.account.id;
+    // There is one team, and all its members are in it.
+    value["is_teammate"] = json!(own || account.is_team() && reader.account.is_team());
+    value
 }
 
 /// `users/get_space_usage`
@@ -60,10 +81,18 @@ pub fn get_space_usage(call: &Call) -> Answer {
         .entries()
         .filter_map(|entry| Some(entry.file.as_ref()?.fingerprint.size));
     let used: u64 = sizes.sum();
-    Ok(json!({
-        "used": used,
-        "allocation": { ".tag": "individual", "allocated": 2_u64 << 40 },
-    }))
+    let allocation = match account.is_team() {
+        true => json!({
+            ".tag": "team",
+            "used": used,
+            "allocated": 2_u64 << 40,
+            "user_within_team_space_allocated": 0,
+            "user_within_team_space_limit_type": { ".tag": "off" },
+            "user_within_team_space_used_cached": 0,
+        }),
+        false => json!({ ".tag": "individual", "allocated": 2_u64 << 40 }),
+    };
+    Ok(json!({ "used": used, "allocation": allocation }))
 }
 
 /// `check/user` and `check/app`

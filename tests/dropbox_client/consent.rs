@@ -220,6 +220,54 @@ async fn a_grant_without_refresh_token_is_not_taken() {
         "{error:?}"
     );
     assert!(!format!("{error:?}").contains("sl.access"));
+    assert!(error.to_string().contains("no refresh token"), "{error}");
+}
+
+#[tokio::test]
+async fn beyond_the_tokens_a_grant_need_not_say_anything() {
+    let (world, app, spent) = (World::new().await, app(), Secret::new("refresh-me"));
+    let bare = json!({"access_token": "sl.access", "refresh_token": "refresh-me"});
+    let odd = json!({
+        "access_token": "sl.access", "refresh_token": "refresh-me", "expires_in": "3600",
+        "uid": 7, "account_id": null, "scope": null, "team_id": null,
+    });
+    let endless = json!({
+        "access_token": "sl.access", "refresh_token": "refresh-me", "expires_in": 1e300,
+    });
+    world.stub.on(TOKEN, [bare, odd, endless].map(Reply::json));
+    let again = || world.dropbox.exchange_code(&app, "code", BACK, "verifier");
+    let grant = again().await.unwrap();
+    assert_eq!(grant.expires_in, Duration::from_secs(14_400));
+    assert_eq!((grant.account_id.as_str(), grant.scope.len()), ("", 0));
+    let grant = again().await.unwrap();
+    assert_eq!(grant.expires_in, Duration::from_secs(3600));
+    assert_eq!((grant.uid.as_str(), grant.team_id), ("7", None));
+    assert!(again().await.unwrap().expires_in < Duration::from_secs(400_000_000));
+    world
+        .stub
+        .on(TOKEN, [Reply::json(json!({"access_token": "sl.next"}))]);
+    let refreshed = world.dropbox.refresh(&app, &spent);
+    assert_eq!(
+        refreshed.await.unwrap().expires_in,
+        Duration::from_secs(14_400)
+    );
+}
+
+#[tokio::test]
+async fn a_code_that_was_refused_for_haste_is_sent_again() {
+    for first in [
+        Reply::new(503, "").header("Retry-After", "0.01"),
+        Reply::new(429, "slow down").header("Retry-After", "0.01"),
+    ] {
+        let world = World::new().await;
+        world.stub.on(TOKEN, [first, Reply::json(granted())]);
+        let outcome = world
+            .dropbox
+            .exchange_code(&app(), "code", BACK, "verifier")
+            .await;
+        assert!(outcome.is_ok(), "{outcome:?}");
+        assert_eq!(world.stub.seen().len(), 2);
+    }
 }
 
 #[tokio::test]
@@ -227,6 +275,8 @@ async fn a_code_is_not_sent_twice_when_its_answer_is_lost() {
     for first in [
         Reply::json(granted()).fault(Fault::Silence),
         Reply::new(500, "oops"),
+        Reply::new(503, "oops"),
+        Reply::new(502, "oops").header("Retry-After", "0.01"),
     ] {
         let world = World::new().await;
         world.stub.on(TOKEN, [first, Reply::json(granted())]);

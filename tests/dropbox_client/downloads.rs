@@ -83,16 +83,144 @@ async fn an_answer_with_another_range_is_not_taken() {
     let world = World::new().await;
     let whole = Reply::content(&file(1000), content(1000)).ignoring_ranges();
     let shifted = whole.clone().header("Content-Range", "bytes 0-999/1000");
-    world.stub.on(DOWNLOAD, [whole.clone(), shifted, whole]);
-    for _ in 0..2 {
-        let outcome = download(&world, Some(100..200)).await;
+    let of_another_size = Reply::content(&file(1000), content(900)).ignoring_ranges();
+    world.stub.on(DOWNLOAD, [shifted, of_another_size, whole]);
+    for range in [100..200, 100..200, 1000..1001] {
+        let outcome = download(&world, Some(range)).await;
         assert!(
             matches!(outcome, Err(DropboxError::Unexpected(_))),
             "{outcome:?}"
         );
     }
-    // But for a range that is the whole file, to ignore it is no fault.
-    assert!(download(&world, Some(0..1000)).await.is_ok());
+}
+
+#[tokio::test]
+async fn from_a_server_without_ranges_the_range_is_cut_out() {
+    let world = World::new().await;
+    let bytes = content(1_000_000);
+    let whole = Reply::content(&file(bytes.len()), bytes.clone()).ignoring_ranges();
+    world.stub.on(DOWNLOAD, [whole]);
+    for range in [
+        0..1_000_000,
+        0..10,
+        300_000..300_001,
+        999_000..1_000_000,
+        5..2_000_000,
+    ] {
+        let part = download(&world, Some(range.clone())).await.unwrap();
+        let range = range.start..range.end.min(1_000_000);
+        assert_eq!(part.length, Some(range.end - range.start));
+        let told = part.content_range.unwrap();
+        assert_eq!((told.start, told.end), (range.start, range.end));
+        let wanted = &bytes[range.start as usize..range.end as usize];
+        assert_eq!(
+            read(part.stream).await,
+            (wanted.to_vec(), None),
+            "{range:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_is_not_made_to_send_a_large_file_again_and_again() {
+    let world = World::new().await;
+    let large = 300 << 20;
+    // Only its head is looked at.
+    let whole = Reply::content(&file(large), "").ignoring_ranges().chunked();
+    world.stub.on(DOWNLOAD, [whole]);
+    let at_the_end = Some(large as u64 - 1..large as u64);
+    let outcome = download(&world, at_the_end).await;
+    assert!(
+        matches!(outcome, Err(DropboxError::Unexpected(_))),
+        "{outcome:?}"
+    );
+    let near = Some((256 << 20)..(256 << 20) + 1);
+    assert!(download(&world, near).await.is_ok());
+}
+
+#[tokio::test]
+async fn where_the_length_is_not_announced_an_early_end_is_noticed_all_the_same() {
+    let world = World::new().await;
+    let bytes = content(5000);
+    let right = Reply::content(&file(5000), bytes.clone());
+    let short = Reply::content(&file(5000), bytes.slice(..4000)).ignoring_ranges();
+    let long = Reply::content(&file(4000), bytes.clone()).ignoring_ranges();
+    world.stub.on(
+        DOWNLOAD,
+        [
+            right.clone().chunked(),
+            right.clone().closing(),
+            right.clone().closing(),
+            short.clone().chunked(),
+            short.closing(),
+            long.chunked(),
+        ],
+    );
+    for range in [None, None, Some(1000..3000)] {
+        let wanted = match &range {
+            Some(range) => bytes.slice(range.start as usize..range.end as usize),
+            None => bytes.clone(),
+        };
+        let download = download(&world, range).await.unwrap();
+        assert_eq!(download.length, Some(wanted.len() as u64));
+        assert_eq!(read(download.stream).await, (wanted.to_vec(), None));
+    }
+    for _ in 0..2 {
+        let (got, error) = read(download(&world, None).await.unwrap().stream).await;
+        assert_eq!(got, bytes[..4000]);
+        assert!(matches!(error, Some(DropboxError::Cut { .. })), "{error:?}");
+    }
+    let (got, error) = read(download(&world, None).await.unwrap().stream).await;
+    assert!(got.len() <= 4000);
+    let more = matches!(error, Some(DropboxError::Unexpected(_)));
+    assert!(more, "{error:?}");
+}
+
+#[tokio::test]
+async fn compressed_bytes_are_not_taken_for_the_file() {
+    let world = World::new().await;
+    let zipped = Reply::content(&file(3), "abc").header("Content-Encoding", "gzip");
+    let plain = Reply::content(&file(3), "abc").header("Content-Encoding", "identity");
+    world.stub.on(DOWNLOAD, [zipped, plain]);
+    let outcome = download(&world, None).await;
+    assert!(
+        matches!(&outcome, Err(DropboxError::Unexpected(told)) if told.summary.contains("compressed")),
+        "{outcome:?}"
+    );
+    assert!(download(&world, None).await.is_ok());
+    let asked = &world.stub.seen()[0];
+    assert_eq!(asked.header("accept-encoding"), Some("identity"));
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_known_by_its_rev_is_asked_for_by_id_and_checked() {
+    let world = World::new().await;
+    let gone = conflict(json!({".tag": "path", "path": {".tag": "not_found"}}));
+    let mut edited = file(3);
+    edited["rev"] = json!("9999999999");
+    let no_such_form = Reply::new(400, "path: did not match pattern");
+    world.stub.on(
+        DOWNLOAD,
+        [
+            gone.clone(),
+            Reply::content(&file(3), "abc"),
+            no_such_form,
+            Reply::content(&edited, "abd"),
+            gone,
+        ],
+    );
+    let pinned = described(3);
+    let again = || world.dropbox.download_pinned(&world.account, &pinned, None);
+    let download = again().await.unwrap();
+    assert_eq!(read(download.stream).await.0, b"abc");
+    assert_eq!(world.stub.seen()[1].argument()["path"], "id:a");
+    let edited = again().await;
+    assert!(matches!(edited, Err(DropboxError::Changed)), "{edited:?}");
+    let nowhere = again().await;
+    assert!(
+        matches!(nowhere, Err(DropboxError::PathNotFound)),
+        "{nowhere:?}"
+    );
 }
 
 #[tokio::test]
@@ -267,7 +395,7 @@ async fn an_answer_without_its_description_is_not_taken() {
     world.stub.on(DOWNLOAD, [Reply::new(200, "abc")]);
     let outcome = download(&world, None).await;
     assert!(
-        matches!(outcome, Err(DropboxError::Unexpected(_))),
+        matches!(&outcome, Err(DropboxError::Unexpected(told)) if told.summary.contains("Dropbox-API-Result")),
         "{outcome:?}"
     );
 }

@@ -116,8 +116,12 @@ async fn a_missing_scope_has_two_forms_and_two_ways_out() {
     );
     let token_lacks_it = json!({".tag": "missing_scope", "required_scope": "files.metadata.read"});
     let scope = "files.metadata.read".to_owned();
-    let error = met_with(unauthorized(token_lacks_it)).await;
-    assert_eq!(error, DropboxError::MissingScope { scope });
+    let error = met_with(unauthorized(token_lacks_it.clone())).await;
+    let expected = DropboxError::MissingScope { scope };
+    assert_eq!(error, expected);
+    // Some say so with the status that HTTP has for it.
+    let body = json!({"error_summary": "missing_scope/.", "error": token_lacks_it});
+    assert_eq!(met_with(Reply::error(403, body)).await, expected);
 }
 
 #[tokio::test]
@@ -136,8 +140,9 @@ async fn a_token_that_is_invalid_means_to_connect_again() {
 async fn an_unknown_refusal_of_the_token_does_not_end_the_connection() {
     let error = met_with(unauthorized(json!({".tag": "bad_hair_day"}))).await;
     assert!(matches!(error, DropboxError::Unexpected(_)), "{error:?}");
+    // Nor does one that gives no reason: the refresh will tell.
     let error = met_with(Reply::new(401, "no")).await;
-    assert!(matches!(error, DropboxError::Unexpected(_)), "{error:?}");
+    assert_eq!(error, DropboxError::TokenExpired);
 }
 
 #[tokio::test]
@@ -164,6 +169,9 @@ async fn a_root_that_has_moved_names_the_new_one() {
     let root_namespace_id = Some("9".to_owned());
     let expected = DropboxError::PathRootChanged { root_namespace_id };
     assert_eq!(met_with(Reply::error(422, error)).await, expected);
+    let barred = json!({"error_summary": "no_permission/", "error": {".tag": "no_permission"}});
+    let error = met_with(Reply::error(422, barred)).await;
+    assert!(matches!(error, DropboxError::NoPermission(_)), "{error:?}");
 }
 
 #[tokio::test]

@@ -67,6 +67,42 @@ async fn a_rate_limit_that_names_no_wait_is_waited_for_a_second() {
 }
 
 #[tokio::test]
+async fn a_wait_may_be_a_fraction_of_a_second() {
+    let refused = Reply::new(429, "slow down").header("Retry-After", "0.3");
+    let wait = asked_again_after(refused).await;
+    let least = Duration::from_millis(300);
+    assert!((least..SECOND).contains(&wait), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_was_turned_away_at_the_door_is_made_again() {
+    let world = World::new().await;
+    let closed = Reply::new(503, "later").header("Retry-After", "0.01");
+    world.stub.on(CREATE_FOLDER, [closed, created()]);
+    let made = world
+        .dropbox
+        .create_folder(&world.account, "/new", false)
+        .await;
+    assert!(made.is_ok(), "{made:?}");
+    assert_eq!(world.stub.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_every_connection_is_as_good_as_any() {
+    let world = World::new().await;
+    let good = Reply::json(file(1)).closing();
+    world.stub.on(
+        METADATA,
+        [good.clone(), Reply::new(408, "").closing(), good],
+    );
+    for _ in 0..3 {
+        let found = world.dropbox.get_metadata(&world.account, "/a").await;
+        assert!(found.is_ok(), "{found:?}");
+    }
+    assert_eq!(world.stub.seen().len(), 4);
+}
+
+#[tokio::test]
 async fn a_write_refused_for_lock_contention_comes_again_after_the_headers_wait() {
     let world = World::new().await;
     // Its body lacks `retry_after`.
@@ -117,7 +153,13 @@ async fn a_read_is_made_again_when_the_network_loses_it() {
 
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_is_not_made_twice() {
-    for first in [created().fault(Fault::Silence), Reply::new(500, "oops")] {
+    for first in [
+        created().fault(Fault::Silence),
+        Reply::new(500, "oops"),
+        Reply::new(503, "oops"),
+        // Whoever waits so long may have begun; only 503 says that nothing was done.
+        Reply::new(504, "oops").header("Retry-After", "0.01"),
+    ] {
         let world = World::new().await;
         world.stub.on(CREATE_FOLDER, [first, created()]);
         let outcome = world

@@ -218,11 +218,11 @@ async fn the_root_of_a_team_space_is_told_by_the_current_account() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_with_the_token() {
     let world = World::new().await;
-    let elsewhere = Reply::new(307, "").header("Location", LIST);
+    let elsewhere = Reply::new(307, "").header("Location", "https://elsewhere.example/?token=x");
     world.stub.on(METADATA, [elsewhere]);
     let outcome = world.dropbox.get_metadata(&world.account, "/a").await;
     assert!(
-        matches!(outcome, Err(DropboxError::Unexpected(_))),
+        matches!(&outcome, Err(DropboxError::Unexpected(told)) if told.summary == "redirected to elsewhere.example"),
         "{outcome:?}"
     );
     world.stub.only();

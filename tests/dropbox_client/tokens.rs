@@ -107,6 +107,21 @@ async fn only_an_expired_token_is_renewed() {
 }
 
 #[tokio::test]
+async fn a_token_refused_without_a_reason_is_renewed_too() {
+    let world = World::new().await;
+    let tokens = Arc::new(Counted::default());
+    world
+        .stub
+        .on(METADATA, [Reply::new(401, "no"), Reply::json(file(1))]);
+    world
+        .dropbox
+        .get_metadata(&Account::new(tokens.clone()), "/a")
+        .await
+        .unwrap();
+    assert_eq!(tokens.renewals.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_renewal_that_fails_ends_the_call_with_its_reason() {
     let world = World::new().await;
     let tokens = Counted {

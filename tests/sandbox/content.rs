@@ -1,5 +1,6 @@
 //! Downloads, links, exports.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::spawn::{read, world};
@@ -155,4 +156,46 @@ async fn thumbnails_say_what_they_cannot_do() {
         (status, &body["error"][".tag"]),
         (409, &json!("too_many_files"))
     );
+}
+
+#[tokio::test]
+async fn a_thumbnails_mode_says_how_it_fits_its_box() {
+    let mut tall = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(600, 1200)
+        .write_to(&mut tall, image::ImageFormat::Png)
+        .unwrap();
+    let world = world(&[("tall.png", tall.get_ref())]).await;
+    let sizes = [
+        ("strict", (160, 320)),
+        ("bestfit", (240, 480)),
+        ("fitone_bestfit", (320, 640)),
+        ("original", (600, 1200)),
+    ];
+    for (mode, size) in sizes {
+        let entry = json!({ "path": "/tall.png", "size": "w480h320", "mode": mode });
+        let batch = json!({ "entries": [entry] });
+        let made = world.ok("files/get_thumbnail_batch", batch).await;
+        let jpeg = STANDARD
+            .decode(made["entries"][0]["thumbnail"].as_str().unwrap())
+            .unwrap();
+        let picture = image::load_from_memory(&jpeg).unwrap();
+        assert_eq!((picture.width(), picture.height()), size, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_highlights_what_it_found_by_if_asked() {
+    let world = world(&[("My Holiday.txt", b"")]).await;
+    let arg = json!({ "query": "holi", "match_field_options": { "include_highlights": true } });
+    let found = world.ok("files/search_v2", arg).await;
+    let spans = json!([
+        { "highlight_str": "My ", "is_highlighted": false },
+        { "highlight_str": "Holi", "is_highlighted": true },
+        { "highlight_str": "day.txt", "is_highlighted": false },
+    ]);
+    assert_eq!(found["matches"][0]["highlight_spans"], spans);
+    let plain = world
+        .ok("files/search_v2", json!({ "query": "holi" }))
+        .await;
+    assert_eq!(plain["matches"][0].get("highlight_spans"), None);
 }

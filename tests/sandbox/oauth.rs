@@ -239,3 +239,22 @@ async fn tokens_live_as_long_as_said() {
         (401, &json!("expired_access_token"))
     );
 }
+
+#[tokio::test]
+async fn the_addresses_of_dropboxs_first_api_still_work() {
+    let world = world(&[]).await;
+    let page = format!(
+        "{}/1/oauth2/authorize?client_id=app&response_type=code",
+        world.url
+    );
+    assert_eq!(world.http.get(page).send().await.unwrap().status(), 200);
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &world.refresh_token),
+        ("client_id", "app"),
+        ("client_secret", "app-secret"),
+    ];
+    let address = format!("{}/1/oauth2/token", world.url);
+    let answer = world.http.post(address).form(&form).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+}

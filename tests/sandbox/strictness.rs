@@ -129,3 +129,126 @@ async fn an_expired_token_is_told_from_one_that_never_was() {
         .post(format!("{}/2/users/get_current_account", world.url));
     assert_eq!(nobody.send().await.unwrap().status(), 400);
 }
+
+#[tokio::test]
+async fn a_complaint_names_the_place_of_the_argument() {
+    let world = world(&[]).await;
+    let (_, text) = world
+        .rpc("files/get_metadata", json!({ "path": "x" }))
+        .await;
+    assert!(
+        text.as_str()
+            .unwrap()
+            .contains("\": request body: path: 'x' did not match")
+    );
+    let (_, text) = read(world.download("x").send().await.unwrap()).await;
+    let place = "\"files/download\": HTTP header \"Dropbox-API-Arg\": path: 'x' did not match";
+    assert!(text.as_str().unwrap().contains(place), "{text}");
+    let in_url = world
+        .http
+        .post(format!(
+            "{}/2/files/upload?arg=%7B%22colour%22%3A1%7D",
+            world.url
+        ))
+        .bearer_auth(&world.token)
+        .header("Content-Type", "application/octet-stream");
+    let (_, text) = read(in_url.send().await.unwrap()).await;
+    let place = "\"files/upload\": URL parameter \"arg\": unknown field 'colour'";
+    assert!(text.as_str().unwrap().contains(place), "{text}");
+}
+
+#[tokio::test]
+async fn the_scraps_of_systems_are_neither_written_nor_seen() {
+    let scraps = [
+        ".DS_Store",
+        "Thumbs.db",
+        "~$letter.docx",
+        ".~lock",
+        "~x.tmp",
+    ];
+    let world = world(&scraps.map(|name| (name, b"1" as &[u8]))).await;
+    let page = world.ok("files/list_folder", json!({ "path": "" })).await;
+    assert_eq!(page["entries"], json!([]));
+    for path in ["/.dropbox.cache/x", "/a/desktop.ini", "/.Dropbox", "/~$x"] {
+        let (status, error) = world
+            .send("files/upload", json!({ "path": path }), b"1")
+            .await;
+        let reason = &error["error"]["reason"][".tag"];
+        assert_eq!((status, reason), (409, &json!("disallowed_name")), "{path}");
+        let (_, error) = world
+            .rpc("files/create_folder_v2", json!({ "path": path }))
+            .await;
+        assert_eq!(error["error"]["path"][".tag"], "disallowed_name", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn several_accounts_are_described_at_once_or_not_at_all() {
+    let world = world(&[]).await;
+    let own = world.ok("users/get_current_account", Value::Null).await;
+    let id = &own["account_id"];
+    let found = world
+        .ok(
+            "users/get_account_batch",
+            json!({ "account_ids": [id, id] }),
+        )
+        .await;
+    assert_eq!(found.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&found[0]["email"], &found[0]["is_teammate"]),
+        (&own["email"], &json!(true))
+    );
+    let (status, error) = world
+        .rpc(
+            "users/get_account_batch",
+            json!({ "account_ids": [id, "dbid:nobody"] }),
+        )
+        .await;
+    assert_eq!(status, 409);
+    assert_eq!(
+        error["error"],
+        json!({ ".tag": "no_account", "no_account": "dbid:nobody" })
+    );
+}
+
+#[tokio::test]
+async fn a_route_that_is_not_there_is_refused_in_text() {
+    let world = world(&[]).await;
+    for route in ["files/properties/add", "team/get_info", "nonsense"] {
+        let (status, text) = world.rpc(route, json!({})).await;
+        assert_eq!(status, 400);
+        assert!(
+            text.as_str().unwrap().contains("Unknown API function"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn slashes_may_be_doubled_but_not_stand_at_the_end() {
+    let world = world(&[("a/b.txt", b"1")]).await;
+    for path in ["/a/b.txt", "//a/b.txt", "/a//b.txt", "///A///B.TXT"] {
+        let found = world
+            .ok("files/get_metadata", json!({ "path": path }))
+            .await;
+        assert_eq!(found["path_display"], "/a/b.txt", "{path}");
+    }
+    for path in ["/a/", "/a//", "//", "/a/b.txt/", "/a//b.txt/"] {
+        let (status, error) = world
+            .rpc("files/get_metadata", json!({ "path": path }))
+            .await;
+        let reason = &error["error"]["path"][".tag"];
+        assert_eq!((status, reason), (409, &json!("malformed_path")), "{path}");
+    }
+    for path in ["/new/", "/blank ", "/tab\t"] {
+        let (status, error) = world
+            .rpc("files/create_folder_v2", json!({ "path": path }))
+            .await;
+        let reason = &error["error"]["path"][".tag"];
+        assert_eq!((status, reason), (409, &json!("malformed_path")), "{path}");
+    }
+    let (_, made) = world
+        .send("files/upload", json!({ "path": "//a//c.txt" }), b"2")
+        .await;
+    assert_eq!(made["path_display"], "/a/c.txt");
+}

@@ -68,6 +68,16 @@ pub struct Reply {
     delay: Duration,
     fault: Fault,
     ranged: bool,
+    framing: Framing,
+}
+
+/// How an answer says where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Length,
+    Chunked,
+    /// By ending the connection, as servers did before HTTP/1.1.
+    Closing,
 }
 
 impl Reply {
@@ -79,6 +89,7 @@ impl Reply {
             delay: Duration::ZERO,
             fault: Fault::None,
             ranged: false,
+            framing: Framing::Length,
         }
     }
 
@@ -118,6 +129,18 @@ impl Reply {
         self
     }
 
+    /// Does not say its length in advance.
+    pub fn chunked(mut self) -> Self {
+        self.framing = Framing::Chunked;
+        self
+    }
+
+    /// Answers in HTTP/1.0: ends where the connection does.
+    pub fn closing(mut self) -> Self {
+        self.framing = Framing::Closing;
+        self
+    }
+
     async fn write(&self, asked: &Request, to: &mut TcpStream) -> std::io::Result<bool> {
         sleep(self.delay).await;
         if self.fault == Fault::Silence {
@@ -136,7 +159,13 @@ impl Reply {
             Some(range) => (206, self.body.slice(range.clone())),
             None => (self.status, self.body.clone()),
         };
-        let mut head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
+        let mut head = match self.framing {
+            Framing::Length => {
+                format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len())
+            }
+            Framing::Chunked => format!("HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n"),
+            Framing::Closing => format!("HTTP/1.0 {status} X\r\n"),
+        };
         if let Some(range) = range {
             let total = self.body.len();
             let line = format!(
@@ -161,12 +190,26 @@ impl Reply {
                 sleep(Duration::from_secs(60)).await;
                 Ok(false)
             }
+            _ if self.framing == Framing::Chunked => {
+                write_chunks(&body, to).await?;
+                Ok(true)
+            }
             _ => {
                 to.write_all(&body).await?;
-                Ok(true)
+                Ok(self.framing == Framing::Length)
             }
         }
     }
+}
+
+async fn write_chunks(body: &[u8], to: &mut TcpStream) -> std::io::Result<()> {
+    for piece in body.chunks(1000) {
+        let line = format!("{:x}\r\n", piece.len());
+        to.write_all(line.as_bytes()).await?;
+        to.write_all(piece).await?;
+        to.write_all(b"\r\n").await?;
+    }
+    to.write_all(b"0\r\n\r\n").await
 }
 
 #[derive(Default)]

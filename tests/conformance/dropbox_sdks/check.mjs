@@ -82,6 +82,18 @@ assert.equal(finished.result.size, 9)
 const found = (await dbx.filesSearchV2({ query: 'whole' })).result
 assert.equal(found.matches[0].metadata.metadata.name, 'whole.txt')
 await dbx.filesMoveV2({ from_path: '/js/whole.txt', to_path: '/js/moved.txt' })
+const launched = (await dbx.filesCopyBatchV2({
+  entries: ['a', 'b'].map((name) => ({ from_path: '/js/moved.txt', to_path: `/js/${name}.txt` })),
+})).result
+const copied = (await dbx.filesCopyBatchCheckV2({ async_job_id: launched.async_job_id })).result
+assert.deepEqual(copied.entries.map((entry) => entry.success.name), ['a.txt', 'b.txt'])
+const former = (await dbx.filesListRevisions({ path: '/js/moved.txt' })).result
+assert.equal(former.entries[0].size, 9)
+const shared = (await dbx.sharingCreateSharedLinkWithSettings({ path: '/js' })).result
+const inside = (await dbx.sharingGetSharedLinkFile({ url: shared.url, path: '/a.txt' })).result
+assert.equal(inside.fileBinary.toString(), 'abcdefghi')
+const again = await refused(() => dbx.sharingCreateSharedLinkWithSettings({ path: '/js' }))
+assert.equal(again.error.error.shared_link_already_exists.metadata.url, shared.url)
 await dbx.filesDeleteV2({ path: '/js' })
 
 const thumbnail = (await dbx.filesGetThumbnailBatch({ entries: [{ path: '/picture.png' }] })).result

@@ -13,7 +13,7 @@ import urllib.parse
 
 import dropbox
 import requests
-from dropbox import files, common
+from dropbox import files, common, sharing
 from dropbox.exceptions import ApiError, AuthError
 from dropbox.dropbox_client import create_session
 from dropbox.oauth import DropboxOAuth2Flow
@@ -81,10 +81,12 @@ def main():
     assert account.name.display_name == "Ann" and account.account_id == result.account_id
     assert dbx.users_get_space_usage().used > 0
     assert dbx.check_user("hello").result == "hello"
+    assert dbx.users_get_account_batch([account.account_id])[0].email == account.email
     listing(dbx)
     downloads(dbx)
     uploads(dbx)
     edits(dbx)
+    batches(dbx)
     links(dbx)
     changes(dbx)
     pictures(dbx)
@@ -110,6 +112,9 @@ def listing(dbx):
     assert error.error.is_path() and error.error.get_path().is_not_found()
     matches = dbx.files_search_v2("hello").matches
     assert any(m.metadata.get_metadata().name == "hello.txt" for m in matches)
+    options = files.SearchMatchFieldOptions(include_highlights=True)
+    found = dbx.files_search_v2("hello", match_field_options=options).matches[0]
+    assert [span.highlight_str for span in found.highlight_spans if span.is_highlighted] == ["hello"]
 
 
 def downloads(dbx):
@@ -144,12 +149,26 @@ def uploads(dbx):
     assert other.name == "a (1).txt"
     newer = dbx.files_upload(b"two", "/up/a.txt", mode=files.WriteMode.overwrite)
     assert newer.rev != first.rev and newer.id == first.id
-    refused(ApiError, lambda: dbx.files_download("rev:" + first.rev))
+    meta, answer = dbx.files_download("rev:" + first.rev)
+    assert meta.rev == first.rev and answer.content == b"one"
     dbx.files_upload(b"three", "/up/a.txt", mode=files.WriteMode.update(newer.rev))
     dbx.files_upload(b"", "/up/nothing.txt")
     with open(os.path.join(FOLDER, "up", "a.txt"), "rb") as file:
         assert file.read() == b"three"
+    revisions(dbx, first, newer)
     sessions(dbx)
+
+
+def revisions(dbx, first, newer):
+    listed = dbx.files_list_revisions("/up/a.txt", limit=2)
+    assert len(listed.entries) == 2 and listed.entries[1].rev == newer.rev and not listed.is_deleted
+    dbx.files_delete_v2("/up/a.txt")
+    listed = dbx.files_list_revisions("/up/a.txt", mode=files.ListRevisionsMode.path)
+    assert listed.is_deleted and listed.server_deleted and listed.entries[-1].rev == first.rev
+    restored = dbx.files_restore("/up/a.txt", listed.entries[0].rev)
+    assert restored.content_hash == listed.entries[0].content_hash
+    error = refused(ApiError, lambda: dbx.files_restore("/up/nothing.txt", first.rev))
+    assert error.error.is_invalid_revision()
 
 
 def sessions(dbx):
@@ -180,6 +199,15 @@ def sessions(dbx):
     finish = files.UploadSessionFinishArg(cursor, files.CommitInfo("/up/both.bin"))
     batch = dbx.files_upload_session_finish_batch_v2([finish])
     assert batch.entries[0].get_success().size == block + 100
+    pair = [dbx.files_upload_session_start(b"p", close=True).session_id for _ in range(2)]
+    pair = [
+        files.UploadSessionFinishArg(files.UploadSessionCursor(session, offset), files.CommitInfo(f"/up/pair {offset}"))
+        for offset, session in enumerate(pair)
+    ]
+    launched = dbx.files_upload_session_finish_batch(pair)
+    done = dbx.files_upload_session_finish_batch_check(launched.get_async_job_id()).get_complete()
+    assert done.entries[0].get_failure().get_lookup_failed().get_incorrect_offset().correct_offset == 1
+    assert done.entries[1].get_success().name == "pair 1"
 
 
 def edits(dbx):
@@ -207,6 +235,26 @@ def edits(dbx):
     assert status.is_complete() and status.get_complete().name == "saved.bin"
 
 
+def batches(dbx):
+    made = dbx.files_create_folder_batch(["/many/a", "/hello.txt"])
+    made = dbx.files_create_folder_batch_check(made.get_async_job_id()).get_complete().entries
+    assert made[0].get_success().metadata.name == "a"
+    assert made[1].get_failure().get_path().get_conflict().is_file()
+    wanted = [files.RelocationPath("/hello.txt", "/many/1"), files.RelocationPath("/never", "/many/2")]
+    copied = dbx.files_copy_batch_v2(wanted)
+    copied = dbx.files_copy_batch_check_v2(copied.get_async_job_id()).get_complete().entries
+    assert copied[0].get_success().name == "1"
+    assert copied[1].get_failure().get_relocation_error().get_from_lookup().is_not_found()
+    moved = dbx.files_move_batch_v2([files.RelocationPath("/many/1", "/many/3")])
+    assert moved.get_complete().entries[0].get_success().path_display == "/many/3"
+    gone = dbx.files_delete_batch([files.DeleteArg("/many"), files.DeleteArg("/never")])
+    gone = dbx.files_delete_batch_check(gone.get_async_job_id()).get_complete().entries
+    assert isinstance(gone[0].get_success().metadata, files.FolderMetadata)
+    assert gone[1].get_failure().get_path_lookup().is_not_found()
+    error = refused(ApiError, lambda: dbx.files_delete_batch_check("nothing"))
+    assert error.error.is_invalid_async_job_id()
+
+
 def links(dbx):
     made = dbx.sharing_create_shared_link_with_settings("/hello.txt")
     error = refused(ApiError, lambda: dbx.sharing_create_shared_link_with_settings("/hello.txt"))
@@ -214,6 +262,13 @@ def links(dbx):
     listed = dbx.sharing_list_shared_links(path="/hello.txt").links
     assert [link.url for link in listed] == [made.url]
     assert requests.get(made.url.replace("dl=0", "dl=1")).content == b"hello"
+    described, answer = dbx.sharing_get_shared_link_file(made.url)
+    assert isinstance(described, sharing.FileLinkMetadata) and answer.content == b"hello"
+    assert described.link_permissions.resolved_visibility.is_public()
+    assert dbx.sharing_get_shared_link_metadata(made.url).id == made.id
+    settings = sharing.SharedLinkSettings(requested_visibility=sharing.RequestedVisibility.team_only)
+    error = refused(ApiError, lambda: dbx.sharing_modify_shared_link_settings(made.url, settings))
+    assert error.error.get_settings_error().is_not_authorized()
     dbx.sharing_revoke_shared_link(made.url)
     assert requests.get(made.url).status_code == 404
 
