@@ -24,6 +24,9 @@ const DOWNLOAD: Route = Route::repeatable(Host::Content, "files/download");
 const EXPORT: Route = Route::repeatable(Host::Content, "files/export");
 const TEMPORARY_LINK: Route = Route::repeatable(Host::Api, "files/get_temporary_link");
 
+/// The header in which content routes describe what they send.
+const API_RESULT: &str = "dropbox-api-result";
+
 /// The most that is read and thrown away where a server ignores a range: enough for a small server
 /// that knows no ranges, and an end to reading a large file again and again for its last bytes.
 const MOST_PASSED_OVER: u64 = 256 << 20;
@@ -31,8 +34,11 @@ const MOST_PASSED_OVER: u64 = 256 << 20;
 /// A download that has begun.
 #[derive(Debug)]
 pub struct Download {
-    /// The file that the bytes belong to, as this very answer describes it.
-    pub metadata: FileMetadata,
+    /// The file that the bytes belong to, as this very answer describes it. Dropbox always does;
+    /// a proxy or a double may not.
+    pub metadata: Option<FileMetadata>,
+    /// The size of the whole file, where the answer tells it.
+    pub total: Option<u64>,
     /// 200 for the whole file, 206 for a part of it.
     pub status: u16,
     /// Which part of the file follows, if not the whole.
@@ -106,11 +112,19 @@ impl Dropbox {
         };
         let outcome = self.streamed(&call).await;
         let response = self.with_way_out(account, file, outcome).await?;
-        let metadata: FileMetadata = api_result(&response)?;
+        let described = response.headers().contains_key(API_RESULT);
+        let metadata: Option<FileMetadata> =
+            described.then(|| api_result(&response)).transpose()?;
         let answered = content_range(response.headers());
-        let (window, content_range) = cut_out(&response, range.as_ref(), answered, metadata.size)?;
+        let total = match (&metadata, answered) {
+            (Some(metadata), _) => Some(metadata.size),
+            (None, Some(part)) => part.total,
+            (None, None) => response.content_length(),
+        };
+        let (window, content_range) = cut_out(&response, range.as_ref(), answered, total)?;
         Ok(Download {
             metadata,
+            total,
             status: response.status().as_u16(),
             content_range,
             length: window.length,
@@ -122,7 +136,9 @@ impl Dropbox {
     ///
     /// [`DropboxError::Changed`], if Dropbox describes another rev, size or hash than `pinned`
     /// has: bytes of two versions must never be put together. That check also makes it safe to
-    /// ask by id where the rev is not known (any more).
+    /// ask by id where the rev is not known (any more). An answer that does not describe the file
+    /// is taken if its size fits and either the rev led to it or `pinned` has a hash, by which the
+    /// caller judges the whole.
     pub async fn download_pinned(
         &self,
         account: &Account,
@@ -132,13 +148,20 @@ impl Dropbox {
         let by_rev = self
             .download(account, &pinned.rev_address(), range.clone())
             .await;
-        let download = match by_rev {
+        let (download, is_pinned) = match by_rev {
             Err(DropboxError::PathNotFound | DropboxError::BadRequest { .. }) => {
-                self.download(account, &pinned.id, range).await?
+                (self.download(account, &pinned.id, range).await?, false)
             }
-            outcome => outcome?,
+            outcome => (outcome?, true),
         };
-        if download.metadata.is_same_version(pinned) {
+        let same = match &download.metadata {
+            Some(metadata) => metadata.is_same_version(pinned),
+            None => {
+                (is_pinned || pinned.content_hash.is_some())
+                    && download.total.is_none_or(|total| total == pinned.size)
+            }
+        };
+        if same {
             Ok(download)
         } else {
             Err(DropboxError::Changed)
@@ -249,22 +272,22 @@ fn cut_out(
     response: &Response,
     asked: Option<&Range<u64>>,
     answered: Option<ContentRange>,
-    size: u64,
+    size: Option<u64>,
 ) -> Result<(Window, Option<ContentRange>), DropboxError> {
     let length = response.content_length();
     let fits = |part: u64| length.is_none_or(|length| length == part);
-    let part = match (asked, answered) {
-        (None, None) => {
-            let whole = Window::whole(length.or(Some(size)));
+    let part = match (asked, answered, size) {
+        (None, None, _) => {
+            let whole = Window::whole(length.or(size));
             return Ok((whole, None));
         }
-        (Some(asked), Some(answered)) if answered.fits(asked) => {
+        (Some(asked), Some(answered), _) if answered.fits(asked) => {
             let part = answered.end - answered.start;
             let window = Window::whole(Some(part));
             fits(part).then_some((window, Some(answered)))
         }
         // A server may ignore a range and answer with the whole file.
-        (Some(asked), None) if response.status() == StatusCode::OK && fits(size) => {
+        (Some(asked), None, Some(size)) if response.status() == StatusCode::OK && fits(size) => {
             let end = asked.end.min(size);
             let window = Window {
                 skip: asked.start,
@@ -295,7 +318,7 @@ fn cut_out(
 fn api_result<T: DeserializeOwned>(response: &Response) -> Result<T, DropboxError> {
     let status = response.status().as_u16();
     let request_id = || refusal::request_id(response.headers());
-    let Some(header) = response.headers().get("dropbox-api-result") else {
+    let Some(header) = response.headers().get(API_RESULT) else {
         return Err(DropboxError::Unexpected(Refusal {
             status,
             summary: "the answer lacks the header Dropbox-API-Result".to_owned(),

@@ -17,8 +17,10 @@ pub struct CurrentAccount {
     /// `dbid:…`, the same for as long as the account lives.
     pub account_id: String,
     /// The person's name.
+    #[serde(default)]
     pub name: Name,
     /// Their address.
+    #[serde(default)]
     pub email: String,
     /// Whether Dropbox has verified that address.
     #[serde(default)]
@@ -57,9 +59,10 @@ impl CurrentAccount {
 }
 
 /// A person's name, in its parts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Name {
     /// The name to show.
+    #[serde(default)]
     pub display_name: String,
     /// Given name.
     #[serde(default)]

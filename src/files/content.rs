@@ -182,7 +182,7 @@ impl Following {
         let range = (!whole).then(|| self.rest.clone());
         let call = self.dropbox.download(&self.account, &self.source, range);
         let download = call.await?;
-        if download.metadata.size != self.size {
+        if download.total.is_some_and(|total| total != self.size) {
             return Err(ContentError::SourceChanged);
         }
         self.stream = Some(download.stream);

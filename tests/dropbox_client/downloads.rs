@@ -58,8 +58,37 @@ async fn a_whole_file_comes_with_its_description() {
     assert_eq!(download.status, 200);
     assert_eq!(download.content_range, None);
     assert_eq!(download.length, Some(3_000_000));
-    assert_eq!(download.metadata, described(3_000_000));
+    assert_eq!(download.metadata, Some(described(3_000_000)));
     assert_eq!(read(download.stream).await, (bytes.to_vec(), None));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_description_is_judged_by_size_and_hash() {
+    let world = World::new().await;
+    let bytes = content(1000);
+    let bare = || Reply::content(&file(1000), bytes.clone()).undescribed();
+    world.stub.on(DOWNLOAD, [bare(), bare(), bare()]);
+    let pinned = described(1000);
+    let pinned_download = async |pinned: &FileMetadata| {
+        let download = world
+            .dropbox
+            .download_pinned(&world.account, pinned, Some(100..200));
+        Ok::<_, DropboxError>(read(download.await?.stream).await.0)
+    };
+    assert_eq!(pinned_download(&pinned).await.unwrap(), bytes[100..200]);
+    let longer = FileMetadata {
+        size: 1001,
+        ..pinned.clone()
+    };
+    assert_eq!(pinned_download(&longer).await, Err(DropboxError::Changed));
+    let unhashed = FileMetadata {
+        content_hash: None,
+        ..pinned
+    };
+    assert_eq!(pinned_download(&unhashed).await.unwrap(), bytes[100..200]);
+    let gone = conflict(json!({ ".tag": "path", "path": { ".tag": "not_found" } }));
+    world.stub.on(DOWNLOAD, [gone, bare()]);
+    assert_eq!(pinned_download(&unhashed).await, Err(DropboxError::Changed));
 }
 
 #[tokio::test]
@@ -390,12 +419,13 @@ async fn an_export_has_a_size_and_a_hash_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_answer_without_its_description_is_not_taken() {
+async fn an_answer_with_a_description_that_cannot_be_read_is_not_taken() {
     let world = World::new().await;
-    world.stub.on(DOWNLOAD, [Reply::new(200, "abc")]);
+    let garbled = Reply::new(200, "abc").header("Dropbox-API-Result", "{");
+    world.stub.on(DOWNLOAD, [garbled]);
     let outcome = download(&world, None).await;
     assert!(
-        matches!(&outcome, Err(DropboxError::Unexpected(told)) if told.summary.contains("Dropbox-API-Result")),
+        matches!(outcome, Err(DropboxError::Unexpected(_))),
         "{outcome:?}"
     );
 }

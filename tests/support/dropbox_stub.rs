@@ -113,6 +113,13 @@ impl Reply {
         self
     }
 
+    /// Does not describe what it sends.
+    pub fn undescribed(mut self) -> Self {
+        self.headers
+            .retain(|(name, _)| name != "Dropbox-API-Result");
+        self
+    }
+
     pub fn late(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
