@@ -71,6 +71,7 @@ const PLAN: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "access",
             "database",
             "outbound",
             "dropbox",

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use bytesize::ByteSize;
 use toml::{Table, Value};
 
 use super::Settings;
@@ -15,6 +16,18 @@ use super::Settings;
 const PREFIX: &str = "LONGSHORE_";
 /// Sections that do not appear in the names of environment variables.
 const UNNAMED: [&str; 3] = ["http", "server", "outbound"];
+/// Settings that are something by default and may be nothing.
+const MAY_BE_ZERO: [&str; 9] = [
+    "browsing.thumbnail_cache",
+    "browsing.thumbnail_gathering",
+    "connections.refresh_margin",
+    "connections.revoke_patience",
+    "http.cors_max_age",
+    "storage.check_interval",
+    "webhook.lease_margin",
+    "webhook.response_body_limit",
+    "webhook.secret_overlap",
+];
 /// Variables that are ours but are no settings.
 const NOT_SETTINGS: [&str; 2] = ["LONGSHORE_CONFIG", "LONGSHORE_TEST_"];
 
@@ -72,6 +85,11 @@ pub(super) fn gather(
         let mut alone = reference.clone();
         put(&mut alone, change);
         match Value::Table(alone).try_into::<Settings>() {
+            Ok(_) if is_none_at_all(&reference, change) => faults.push(Fault::new(
+                &format!("{}.{}", change.section, change.key),
+                &change.source,
+                "must be more than zero",
+            )),
             Ok(_) => put(&mut together, change),
             Err(error) => faults.push(refused(change, &error)),
         }
@@ -189,6 +207,27 @@ fn typed(text: &str, default: &Value) -> Result<Value, &'static str> {
             ))
         }
         _ => Ok(Value::String(text.to_owned())),
+    }
+}
+
+/// Whether a count, size or time was set to nothing that cannot do without.
+fn is_none_at_all(reference: &Table, change: &Override) -> bool {
+    let name = format!("{}.{}", change.section, change.key);
+    let default = lookup(reference, &change.section, &change.key).and_then(quantity);
+    let needed = default.is_some_and(|default| default > 0) && !MAY_BE_ZERO.contains(&&*name);
+    needed && quantity(&change.value).is_some_and(|given| given <= 0)
+}
+
+/// A number, or how much a time or size amounts to.
+fn quantity(value: &Value) -> Option<i128> {
+    match value {
+        Value::Integer(number) => Some(i128::from(*number)),
+        Value::String(text) => {
+            let time = humantime::parse_duration(text).map(|time| time.as_nanos());
+            let amount = time.ok().and_then(|nanos| i128::try_from(nanos).ok());
+            amount.or_else(|| Some(i128::from(text.parse::<ByteSize>().ok()?.as_u64())))
+        }
+        _ => None,
     }
 }
 

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{connections, database, dropbox, files, http, outbound, picking, storage, webhooks};
+use crate::{
+    access, connections, database, dropbox, files, http, outbound, picking, storage, webhooks,
+};
 
 pub use layers::Fault;
 
@@ -156,6 +158,20 @@ impl Settings {
                 "metrics.listen",
                 "must be an address such as 127.0.0.1:9090",
             );
+        }
+        if let Err(error) = database::check(&self.database) {
+            refuse("database.url", &error.to_string());
+        }
+        if let Err(error) = webhooks::check_redis(&self.redis.url) {
+            refuse("redis.url", &error.to_string());
+        }
+        if let Err(error) = storage::check(&self.storage) {
+            refuse("storage", &error.to_string());
+        }
+        if !self.server.master_key.is_empty()
+            && let Err(error) = access::MasterKey::parse(&self.server.master_key)
+        {
+            refuse("server.master_key", &error.to_string());
         }
         let on_postgres = self.database.url.starts_with("postgres");
         if on_postgres && self.server.master_key.is_empty() {

@@ -68,7 +68,10 @@ fn debugging_output_shows_no_secret() {
     let settings = load(
         "",
         &[
-            ("LONGSHORE_MASTER_KEY", "hunter2-master"),
+            (
+                "LONGSHORE_MASTER_KEY",
+                "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0=",
+            ),
             (
                 "LONGSHORE_DATABASE_URL",
                 "postgres://u:hunter2-database@h/d",
@@ -80,7 +83,8 @@ fn debugging_output_shows_no_secret() {
         ],
     )
     .unwrap();
-    assert!(!format!("{settings:?}").contains("hunter2"));
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("aHVudGVy"));
 }
 
 #[test]
@@ -102,5 +106,55 @@ fn every_setting_says_its_variable_in_the_reference() {
                 "{name}"
             );
         }
+    }
+}
+
+#[test]
+fn what_no_part_could_start_with_is_named_before_any_starts() {
+    for (variable, value) in [
+        ("LONGSHORE_STORAGE_URL", "ftp://host/folder"),
+        ("LONGSHORE_STORAGE_URL", "s3://"),
+        ("LONGSHORE_STORAGE_URL", "s3://key:secret@bucket"),
+        ("LONGSHORE_STORAGE_PART_SIZE_MIB", "5"),
+        ("LONGSHORE_DATABASE_URL", "mysql://host/name"),
+        ("LONGSHORE_REDIS_URL", "http://host"),
+        ("LONGSHORE_MASTER_KEY", "short"),
+    ] {
+        let faults = load("", &[(variable, value)]).unwrap_err();
+        assert_eq!(faults.len(), 1, "{variable}={value}: {faults:?}");
+        assert!(!faults[0].contains("secret"), "{faults:?}");
+    }
+    for fine in ["sqlite:/tmp/x.db", "postgres://host/name", ""] {
+        let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        let settings = [
+            ("LONGSHORE_DATABASE_URL", fine),
+            ("LONGSHORE_MASTER_KEY", key),
+        ];
+        assert!(load("", &settings).is_ok(), "{fine}");
+    }
+}
+
+#[test]
+fn what_cannot_be_nothing_is_not_set_to_nothing() {
+    for (variable, value) in [
+        ("LONGSHORE_PICKING_LEASE", "0s"),
+        ("LONGSHORE_PICKING_MAX_COPIES", "0"),
+        ("LONGSHORE_DATABASE_MAX_CONNECTIONS", "0"),
+        ("LONGSHORE_MAX_BODY", "0B"),
+        ("LONGSHORE_WEBHOOK_TIMEOUT", "0ms"),
+    ] {
+        let faults = load("", &[(variable, value)]).unwrap_err();
+        assert!(faults[0].ends_with("must be more than zero"), "{faults:?}");
+    }
+    for (variable, value) in [
+        ("LONGSHORE_WORKERS", "0"),
+        ("LONGSHORE_SHUTDOWN_DELAY", "0s"),
+        ("LONGSHORE_STORAGE_CHECK_INTERVAL", "0s"),
+        ("LONGSHORE_BROWSING_THUMBNAIL_CACHE", "0B"),
+        ("LONGSHORE_DROPBOX_APP_SECRET", "0"),
+    ] {
+        let pair = [(variable, value), ("LONGSHORE_DROPBOX_APP_KEY", "0")];
+        let given = &pair[..1 + usize::from(variable.contains("APP_SECRET"))];
+        assert!(load("", given).is_ok(), "{variable}={value}");
     }
 }

@@ -209,6 +209,14 @@ fn address(settings: &Settings, data_dir: &Path) -> Result<(String, Dialect), Da
     }
 }
 
+/// Whether the settings name a database that could be opened; asks nobody.
+///
+/// # Errors
+/// [`DatabaseError::Address`] for an address that is not understood.
+pub fn check(settings: &Settings) -> Result<(), DatabaseError> {
+    address(settings, Path::new("")).map(drop)
+}
+
 /// A short word for what is used, for the line printed at start; never holds a password.
 pub fn describe(settings: &Settings, data_dir: &Path) -> String {
     match address(settings, data_dir) {

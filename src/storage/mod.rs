@@ -20,6 +20,7 @@ mod upload;
 
 pub use error::StorageError;
 pub use key::StorageKey;
+pub use opening::check;
 pub use settings::Settings;
 pub use upload::{BlockSink, PartWriter, Upload};
 

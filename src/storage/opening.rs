@@ -44,8 +44,22 @@ impl Storage {
     }
 }
 
-impl Place {
-    async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
+/// Whether the settings name a storage that could be opened; makes nothing and asks nobody.
+///
+/// # Errors
+/// [`StorageError::Denied`], which says what is wrong.
+pub fn check(settings: &Settings) -> Result<(), StorageError> {
+    Plan::read(settings, Path::new("")).map(drop)
+}
+
+/// What the settings come to.
+enum Plan {
+    Folder(PathBuf),
+    Ready(Place),
+}
+
+impl Plan {
+    fn read(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
         if !PART_SIZES_MIB.contains(&settings.part_size_mib)
             || !settings.part_size_mib.is_multiple_of(4)
         {
@@ -54,11 +68,11 @@ impl Place {
             ));
         }
         if settings.url.is_empty() {
-            return Self::in_folder(&data_dir.join("files")).await;
+            return Ok(Self::Folder(data_dir.join("files")));
         }
         if settings.url == "memory:" {
             let store = Arc::new(InMemory::new());
-            return Ok(objects(store, settings, Where::memory()));
+            return Ok(Self::Ready(objects(store, settings, Where::memory())));
         }
         // The URL itself is not repeated: it might hold a password by mistake.
         let url = Url::parse(&settings.url);
@@ -69,14 +83,23 @@ impl Place {
             ));
         }
         match url.scheme() {
-            "file" => Self::in_folder(&folder_of(&url)?).await,
-            "s3" => s3(&url, settings),
+            "file" => Ok(Self::Folder(folder_of(&url)?)),
+            "s3" => Ok(Self::Ready(s3(&url, settings)?)),
             other => {
                 let known = "file:///…, s3://bucket/prefix and memory: are known";
                 Err(StorageError::denied(format!(
                     "storage url: `{other}:` is not one; {known}"
                 )))
             }
+        }
+    }
+}
+
+impl Place {
+    async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
+        match Plan::read(settings, data_dir)? {
+            Plan::Folder(root) => Self::in_folder(&root).await,
+            Plan::Ready(place) => Ok(place),
         }
     }
 

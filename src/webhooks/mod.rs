@@ -45,6 +45,7 @@ use crate::outbound::{Outbound, OutboundError};
 
 pub use deliveries::{Attempt, Delivery, DeliveryState, Filter};
 pub use endpoints::{Created, Endpoint, EndpointState};
+pub use queue::check_redis;
 pub use settings::Settings;
 
 use queue::{Ack, Claim, DeliveryQueue, Due, Embedded, Lease, Limits, QueueError, Redis, Want};

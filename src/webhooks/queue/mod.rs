@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use embedded::Embedded;
-pub use redis::Redis;
+pub use redis::{Redis, check_redis};
 
 /// How far ahead deliveries are held in the queue.
 pub const HORIZON: Duration = Duration::from_secs(15 * 60);

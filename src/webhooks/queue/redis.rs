@@ -76,6 +76,18 @@ struct Scripts {
     purge: Script,
 }
 
+/// Whether this address of Redis is understood; asks nobody. None at all is the embedded queue.
+///
+/// # Errors
+/// [`QueueError::Address`] when it is not.
+pub fn check_redis(url: &str) -> Result<(), QueueError> {
+    if url.is_empty() {
+        return Ok(());
+    }
+    let understood = Manager::new(url).map_err(|_| QueueError::Address);
+    understood.map(drop)
+}
+
 impl Redis {
     /// A queue at this address. Does not connect yet: a Redis that is away at start is no worse
     /// than one that goes away later.
