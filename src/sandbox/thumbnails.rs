@@ -14,6 +14,7 @@ use super::{
     content::header_json,
     errors::Refusal,
     metadata,
+    paths::View,
     tree::Entry,
 };
 
@@ -64,6 +65,18 @@ pub fn get_thumbnail_batch(call: &Call) -> Answer {
         });
     }
     Ok(json!({ "entries": entries }))
+}
+
+/// What Dropbox tells of a picture besides the file; nothing, if it is none.
+pub fn media_info(view: &View, entry: &Entry) -> Option<Value> {
+    entry.file.as_ref()?;
+    let path = view.account.locate(&entry.disk).ok()?;
+    let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    Some(json!({
+        ".tag": "metadata",
+        "metadata": { ".tag": "photo", "dimensions": { "height": height, "width": width } },
+    }))
 }
 
 fn served(bytes: Vec<u8>, mime: &str, result: &Value) -> Served {

@@ -165,6 +165,10 @@ async fn a_thumbnails_mode_says_how_it_fits_its_box() {
         .write_to(&mut tall, image::ImageFormat::Png)
         .unwrap();
     let world = world(&[("tall.png", tall.get_ref())]).await;
+    let arg = json!({ "path": "/tall.png", "include_media_info": true });
+    let told = world.ok("files/get_metadata", arg).await;
+    let dimensions = &told["media_info"]["metadata"]["dimensions"];
+    assert_eq!(*dimensions, json!({ "height": 1200, "width": 600 }));
     let sizes = [
         ("strict", (160, 320)),
         ("bestfit", (240, 480)),

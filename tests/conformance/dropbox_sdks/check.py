@@ -286,6 +286,8 @@ def changes(dbx):
 
 
 def pictures(dbx):
+    info = dbx.files_get_metadata("/picture.png", include_media_info=True).media_info
+    assert info.get_metadata().dimensions.width > 0
     meta, answer = dbx.files_get_thumbnail("/picture.png", size=files.ThumbnailSize.w32h32)
     assert meta.name == "picture.png" and answer.content[:2] == b"\xff\xd8"
     resource = files.PathOrLink.path("/picture.png")
