@@ -15,6 +15,7 @@ use super::{
     errors::Refusal,
     metadata,
     paths::View,
+    sharing,
     tree::Entry,
 };
 
@@ -33,7 +34,7 @@ pub fn get_thumbnail_v2(call: &Call) -> Result<Served, Refusal> {
     let resource = &call.arg["resource"];
     match resource[".tag"].as_str() {
         Some("path") => {}
-        Some("link") => return Err(Refusal::tags(&["access_denied"])),
+        Some("link") => return of_link(call, resource),
         _ => {
             return Err(Refusal::BadInput(
                 "request body: resource: missing '.tag' key".to_owned(),
@@ -42,6 +43,24 @@ pub fn get_thumbnail_v2(call: &Call) -> Result<Served, Refusal> {
     }
     let (entry, bytes, mime) = thumbnail(call, &resource["path"])?;
     let result = json!({ "file_metadata": metadata::plain(call.view()?, &entry)? });
+    Ok(served(bytes, mime, &result))
+}
+
+/// A thumbnail of what a shared link leads to.
+fn of_link(call: &Call, link: &Value) -> Result<Served, Refusal> {
+    let asked = call.with(json!({
+        "url": link["url"], "path": link["path"], "link_password": link["password"],
+    }));
+    let (view, entry) = sharing::linked(&asked).map_err(|refusal| match refusal {
+        Refusal::Route(error) if error[".tag"] == "shared_link_not_found" => {
+            Refusal::tags(&["not_found"])
+        }
+        Refusal::Route(_) => Refusal::tags(&["access_denied"]),
+        other => other,
+    })?;
+    let (bytes, mime) = picture_of(call, &view, &entry)?;
+    let rev = entry.file.as_ref().map(|state| &state.rev);
+    let result = json!({ "link_metadata": { "url": link["url"], "id": entry.id, "rev": rev } });
     Ok(served(bytes, mime, &result))
 }
 
@@ -98,11 +117,17 @@ fn thumbnail(call: &Call, path: &Value) -> Result<Thumbnail, Refusal> {
     let path = path
         .as_str()
         .ok_or_else(|| Refusal::BadInput("request body: path: expected string".to_owned()))?;
-    let (width, height) = size(call.tag("size")?)?;
-    let (format, mime) = format(call.tag("format")?)?;
     let entry = view
         .find(&view.account.tree(), path)
         .map_err(|lost| lost.under(&["path"]))?;
+    let (bytes, mime) = picture_of(call, view, &entry)?;
+    Ok((entry, bytes, mime))
+}
+
+/// A small picture of a file, in the size and format that the call asks for.
+fn picture_of(call: &Call, view: &View, entry: &Entry) -> Result<(Vec<u8>, &'static str), Refusal> {
+    let (width, height) = size(call.tag("size")?)?;
+    let (format, mime) = format(call.tag("format")?)?;
     let Some(state) = &entry.file else {
         return Err(Refusal::tags(&["path", "not_file"]));
     };
@@ -132,7 +157,7 @@ fn thumbnail(call: &Call, path: &Value) -> Result<Thumbnail, Refusal> {
     };
     let mut out = Cursor::new(Vec::new());
     small.write_to(&mut out, format).map_err(broken)?;
-    Ok((entry, out.into_inner(), mime))
+    Ok((out.into_inner(), mime))
 }
 
 /// Pictures are never made larger than they are.

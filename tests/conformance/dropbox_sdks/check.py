@@ -293,6 +293,10 @@ def pictures(dbx):
     resource = files.PathOrLink.path("/picture.png")
     result, answer = dbx.files_get_thumbnail_v2(resource, format=files.ThumbnailFormat.png)
     assert result.file_metadata.name == "picture.png" and answer.content[1:4] == b"PNG"
+    shared = dbx.sharing_create_shared_link_with_settings("/picture.png")
+    resource = files.PathOrLink.link(files.SharedLinkFileInfo(shared.url))
+    result, answer = dbx.files_get_thumbnail_v2(resource)
+    assert result.link_metadata.url == shared.url and answer.content[:2] == b"\xff\xd8"
     batch = dbx.files_get_thumbnail_batch(
         [files.ThumbnailArg("/picture.png"), files.ThumbnailArg("/hello.txt")]
     )
