@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The longest pause that we choose ourselves.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
+/// A wait that was asked for and is shorter than this grows up to it.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
 /// How patient the client is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -32,15 +35,14 @@ impl Patience {
     /// `asked` is the wait that Dropbox asked for: never shortened, since a call refused once more
     /// counts towards the limit; `left` is what remains of the call's time; `dice` lies in 0..1.
     pub fn after(&self, attempt: u32, asked: Option<Duration>, left: Duration, dice: f64) -> Next {
+        let doublings = attempt.saturating_sub(1).min(16);
+        let doubled = self.first_wait.saturating_mul(2_u32.pow(doublings));
         let wait = match asked {
             Some(asked) if asked > self.max_retry_after => return Next::GiveUp,
-            // Only ever later, so that a herd sent away together does not return together.
-            Some(asked) => asked + self.first_wait.mul_f64(dice),
-            None => {
-                let doublings = attempt.saturating_sub(1).min(16);
-                let doubled = self.first_wait.saturating_mul(2_u32.pow(doublings));
-                doubled.min(LONGEST_WAIT).mul_f64(0.5 + dice / 2.0)
-            }
+            // Only ever later, so that a herd sent away together does not return together, and so
+            // that whoever asks for no wait at all, again and again, is not stormed.
+            Some(asked) => asked.max(doubled.min(SHORT_WAIT)) + self.first_wait.mul_f64(dice),
+            None => doubled.min(LONGEST_WAIT).mul_f64(0.5 + dice / 2.0),
         };
         if wait < left {
             Next::RetryIn(wait)
@@ -69,6 +71,17 @@ mod tests {
                 Next::GiveUp => panic!("there was time left"),
             }
         }
+    }
+
+    #[test]
+    fn whoever_asks_for_no_wait_again_and_again_is_not_stormed() {
+        let wait = |attempt| PATIENCE.after(attempt, Some(Duration::ZERO), LONG, 0.0);
+        let millis = |millis| Next::RetryIn(Duration::from_millis(millis));
+        let waits: Vec<Next> = (1..7).map(wait).collect();
+        let grown = [100, 200, 400, 800, 1000, 1000];
+        assert_eq!(waits, grown.map(millis));
+        let longer = PATIENCE.after(9, Some(Duration::from_secs(3)), LONG, 0.0);
+        assert_eq!(longer, millis(3000), "a longer one stays as it is");
     }
 
     #[test]

@@ -167,7 +167,13 @@ impl Refused {
                 | "unsupported_extension" => DropboxError::NotDownloadable { export: None },
                 "restricted_content" => DropboxError::RestrictedContent,
                 "conflict" => DropboxError::Conflict(self.refusal),
-                "insufficient_space" | "insufficient_quota" => DropboxError::InsufficientSpace,
+                "insufficient_space"
+                | "insufficient_quota"
+                | "member_folder_insufficient_space"
+                | "member_folder_insufficient_quota"
+                | "team_folder_insufficient_space"
+                | "team_folder_insufficient_quota"
+                | "upload_traffic_limit_reached" => DropboxError::InsufficientSpace,
                 "incorrect_offset" | "correct_offset" => match self.correct_offset() {
                     Some(correct_offset) => DropboxError::IncorrectOffset { correct_offset },
                     None => DropboxError::Unexpected(self.refusal),
@@ -184,6 +190,10 @@ impl Refused {
                 | "no_permission"
                 | "access_denied"
                 | "access_error"
+                | "access_restricted"
+                | "not_allowed"
+                | "operation_suppressed"
+                | "encrypted_content"
                 | "locked"
                 | "team_folder"
                 | "email_not_verified"

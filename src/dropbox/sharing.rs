@@ -49,11 +49,22 @@ impl Dropbox {
             outcome => return outcome,
         };
         let page = self.list_shared_links(account, Some(path), None).await?;
-        let found = match &url {
-            Some(url) => page.links.into_iter().find(|link| link.url == *url),
-            None => page.links.into_iter().next(),
-        };
-        found.ok_or(DropboxError::SharedLinkExists { url })
+        match url {
+            Some(url) => {
+                let found = page.links.into_iter().find(|link| link.url == url);
+                // Dropbox has named the link, so it works, listed or not.
+                Ok(found.unwrap_or(SharedLink {
+                    url,
+                    name: String::new(),
+                    id: None,
+                    path_lower: None,
+                }))
+            }
+            None => {
+                let first = page.links.into_iter().next();
+                first.ok_or(DropboxError::SharedLinkExists { url: None })
+            }
+        }
     }
 
     /// The links to one file or folder, or all links of the account.

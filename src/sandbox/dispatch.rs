@@ -7,7 +7,10 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         Method, StatusCode,
-        header::{AUTHORIZATION, HeaderName, RANGE, RETRY_AFTER},
+        header::{
+            ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, HeaderName,
+            RANGE, RETRY_AFTER,
+        },
     },
     web,
 };
@@ -40,7 +43,7 @@ pub async fn api(
     simulation: web::Data<Simulation>,
 ) -> HttpResponse {
     if request.method() == Method::OPTIONS {
-        return preflight();
+        return preflight(&request);
     }
     let simulation = simulation.into_inner();
     let Some(route) = routes::find(&name) else {
@@ -68,16 +71,15 @@ pub async fn api(
         reply.status,
     );
     let id = HeaderName::from_static("x-dropbox-request-id");
-    let cors = HeaderName::from_static("access-control-allow-origin");
-    let exposed = HeaderName::from_static("access-control-expose-headers");
-    reply
-        .header(id, &random_text(16))
-        .header(cors, "*")
-        .header(
-            exposed,
-            "Dropbox-API-Result, X-Dropbox-Request-Id, Retry-After, Content-Range, ETag",
-        )
-        .response()
+    for_any_page(reply).header(id, &random_text(16)).response()
+}
+
+/// An answer that the scripts of every page may read.
+pub fn for_any_page(reply: Reply) -> Reply {
+    reply.header(ACCESS_CONTROL_ALLOW_ORIGIN, "*").header(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        "Dropbox-API-Result, X-Dropbox-Request-Id, Retry-After, Content-Range, ETag",
+    )
 }
 
 /// Spoils a finished answer if a rule says so. Used for every route of the simulation.
@@ -469,13 +471,15 @@ pub fn query(request: &HttpRequest) -> HashMap<String, String> {
         .collect()
 }
 
-fn preflight() -> HttpResponse {
+fn preflight(request: &HttpRequest) -> HttpResponse {
+    // SDKs send headers of their own besides Dropbox's.
+    let wanted = header(request, "access-control-request-headers");
     HttpResponse::Ok()
         .insert_header(("Access-Control-Allow-Origin", "*"))
         .insert_header(("Access-Control-Allow-Methods", "POST, GET, OPTIONS"))
         .insert_header((
             "Access-Control-Allow-Headers",
-            "Authorization, Content-Type, Dropbox-API-Arg, Dropbox-API-Path-Root, Range",
+            wanted.unwrap_or("Authorization, Content-Type, Dropbox-API-Arg"),
         ))
         .insert_header(("Access-Control-Max-Age", "86400"))
         .finish()

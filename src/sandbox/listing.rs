@@ -15,6 +15,7 @@ use super::{
     faults::{FaultKind, Subject},
     metadata,
     paths::View,
+    thumbnails,
     tree::{Entry, Tree, parent_of},
 };
 
@@ -304,5 +305,11 @@ pub fn get_metadata(call: &Call) -> Answer {
     }
     drop(tree);
     let entry = found.map_err(under)?;
-    metadata::tagged(view, &entry)
+    let mut described = metadata::tagged(view, &entry)?;
+    if call.flag("include_media_info")?
+        && let Some(info) = thumbnails::media_info(view, &entry)
+    {
+        described["media_info"] = info;
+    }
+    Ok(described)
 }

@@ -311,7 +311,8 @@ async fn token(
     };
     let reply = dispatch::finish(&request, &simulation, name, None, reply);
     dispatch::note(&request, &simulation, name, None, None, reply.status);
-    reply.response()
+    // Public apps exchange their codes in the browser.
+    dispatch::for_any_page(reply).response()
 }
 
 fn exchange(

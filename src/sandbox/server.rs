@@ -265,7 +265,7 @@ async fn temporary_link(
     let route = "temporary_link";
     let reply = dispatch::finish(&request, &simulation, route, path.as_deref(), reply);
     dispatch::note(&request, &simulation, route, path, None, reply.status);
-    reply.response()
+    dispatch::for_any_page(reply).response()
 }
 
 fn link_reply(

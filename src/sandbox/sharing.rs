@@ -253,6 +253,12 @@ fn find_inside(call: &Call) -> Result<(SharedLink, Arc<Entry>), Refusal> {
     Ok((link, entry))
 }
 
+/// What a link leads to, and the account that it lies in, for calls that name a link.
+pub fn linked(call: &Call) -> Result<(View, Arc<Entry>), Refusal> {
+    let (link, entry) = find_inside(call)?;
+    Ok((link.view, entry))
+}
+
 /// What lies at a path, seen afresh.
 fn at(view: &View, path: &str) -> Result<Arc<Entry>, Refusal> {
     view.account.refresh("");

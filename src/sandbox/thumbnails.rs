@@ -14,6 +14,8 @@ use super::{
     content::header_json,
     errors::Refusal,
     metadata,
+    paths::View,
+    sharing,
     tree::Entry,
 };
 
@@ -32,7 +34,7 @@ pub fn get_thumbnail_v2(call: &Call) -> Result<Served, Refusal> {
     let resource = &call.arg["resource"];
     match resource[".tag"].as_str() {
         Some("path") => {}
-        Some("link") => return Err(Refusal::tags(&["access_denied"])),
+        Some("link") => return of_link(call, resource),
         _ => {
             return Err(Refusal::BadInput(
                 "request body: resource: missing '.tag' key".to_owned(),
@@ -41,6 +43,24 @@ pub fn get_thumbnail_v2(call: &Call) -> Result<Served, Refusal> {
     }
     let (entry, bytes, mime) = thumbnail(call, &resource["path"])?;
     let result = json!({ "file_metadata": metadata::plain(call.view()?, &entry)? });
+    Ok(served(bytes, mime, &result))
+}
+
+/// A thumbnail of what a shared link leads to.
+fn of_link(call: &Call, link: &Value) -> Result<Served, Refusal> {
+    let asked = call.with(json!({
+        "url": link["url"], "path": link["path"], "link_password": link["password"],
+    }));
+    let (view, entry) = sharing::linked(&asked).map_err(|refusal| match refusal {
+        Refusal::Route(error) if error[".tag"] == "shared_link_not_found" => {
+            Refusal::tags(&["not_found"])
+        }
+        Refusal::Route(_) => Refusal::tags(&["access_denied"]),
+        other => other,
+    })?;
+    let (bytes, mime) = picture_of(call, &view, &entry)?;
+    let rev = entry.file.as_ref().map(|state| &state.rev);
+    let result = json!({ "link_metadata": { "url": link["url"], "id": entry.id, "rev": rev } });
     Ok(served(bytes, mime, &result))
 }
 
@@ -66,6 +86,18 @@ pub fn get_thumbnail_batch(call: &Call) -> Answer {
     Ok(json!({ "entries": entries }))
 }
 
+/// What Dropbox tells of a picture besides the file; nothing, if it is none.
+pub fn media_info(view: &View, entry: &Entry) -> Option<Value> {
+    entry.file.as_ref()?;
+    let path = view.account.locate(&entry.disk).ok()?;
+    let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    Some(json!({
+        ".tag": "metadata",
+        "metadata": { ".tag": "photo", "dimensions": { "height": height, "width": width } },
+    }))
+}
+
 fn served(bytes: Vec<u8>, mime: &str, result: &Value) -> Served {
     let served = Served {
         headers: Vec::new(),
@@ -85,11 +117,17 @@ fn thumbnail(call: &Call, path: &Value) -> Result<Thumbnail, Refusal> {
     let path = path
         .as_str()
         .ok_or_else(|| Refusal::BadInput("request body: path: expected string".to_owned()))?;
-    let (width, height) = size(call.tag("size")?)?;
-    let (format, mime) = format(call.tag("format")?)?;
     let entry = view
         .find(&view.account.tree(), path)
         .map_err(|lost| lost.under(&["path"]))?;
+    let (bytes, mime) = picture_of(call, view, &entry)?;
+    Ok((entry, bytes, mime))
+}
+
+/// A small picture of a file, in the size and format that the call asks for.
+fn picture_of(call: &Call, view: &View, entry: &Entry) -> Result<(Vec<u8>, &'static str), Refusal> {
+    let (width, height) = size(call.tag("size")?)?;
+    let (format, mime) = format(call.tag("format")?)?;
     let Some(state) = &entry.file else {
         return Err(Refusal::tags(&["path", "not_file"]));
     };
@@ -119,7 +157,7 @@ fn thumbnail(call: &Call, path: &Value) -> Result<Thumbnail, Refusal> {
     };
     let mut out = Cursor::new(Vec::new());
     small.write_to(&mut out, format).map_err(broken)?;
-    Ok((entry, out.into_inner(), mime))
+    Ok((out.into_inner(), mime))
 }
 
 /// Pictures are never made larger than they are.

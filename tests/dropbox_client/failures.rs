@@ -46,6 +46,14 @@ async fn the_tags_lead_to_the_way_out() {
         ("not_folder", DropboxError::NotAFolder),
         ("restricted_content", DropboxError::RestrictedContent),
         ("insufficient_space", DropboxError::InsufficientSpace),
+        (
+            "team_folder_insufficient_space",
+            DropboxError::InsufficientSpace,
+        ),
+        (
+            "upload_traffic_limit_reached",
+            DropboxError::InsufficientSpace,
+        ),
     ];
     for (tag, error) in cases {
         assert_eq!(met_with(path(tag)).await, error, "{tag}");
@@ -54,10 +62,14 @@ async fn the_tags_lead_to_the_way_out() {
         met_with(path("malformed_path")).await,
         DropboxError::BadRequest { .. }
     ));
-    assert!(matches!(
-        met_with(path("no_write_permission")).await,
-        DropboxError::NoPermission(_)
-    ));
+    for tag in [
+        "no_write_permission",
+        "access_restricted",
+        "encrypted_content",
+    ] {
+        let error = met_with(path(tag)).await;
+        assert!(matches!(error, DropboxError::NoPermission(_)), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -285,3 +285,21 @@ async fn a_shared_link_is_made_or_the_existing_one_is_told() {
     let asked = world.stub.seen().pop().unwrap();
     assert_eq!(asked.json(), json!({"path": "/a", "direct_only": true}));
 }
+
+#[tokio::test]
+async fn a_shared_link_that_is_named_but_not_listed_is_told_too() {
+    let world = World::new().await;
+    let named = conflict(json!({
+        ".tag": "shared_link_already_exists",
+        "shared_link_already_exists": {
+            ".tag": "metadata", "metadata": {".tag": "file", "url": "https://db.tt/2"}},
+    }));
+    let bare = conflict(json!({".tag": "shared_link_already_exists"}));
+    world.stub.on(CREATE_LINK, [named, bare]);
+    let empty = json!({"links": [], "has_more": false});
+    world.stub.on(LIST_LINKS, [Reply::json(empty)]);
+    let again = || world.dropbox.create_shared_link(&world.account, "/a");
+    assert_eq!(again().await.unwrap().url, "https://db.tt/2");
+    let unknown = again().await;
+    assert_eq!(unknown, Err(DropboxError::SharedLinkExists { url: None }));
+}

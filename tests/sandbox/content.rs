@@ -165,6 +165,10 @@ async fn a_thumbnails_mode_says_how_it_fits_its_box() {
         .write_to(&mut tall, image::ImageFormat::Png)
         .unwrap();
     let world = world(&[("tall.png", tall.get_ref())]).await;
+    let arg = json!({ "path": "/tall.png", "include_media_info": true });
+    let told = world.ok("files/get_metadata", arg).await;
+    let dimensions = &told["media_info"]["metadata"]["dimensions"];
+    assert_eq!(*dimensions, json!({ "height": 1200, "width": 600 }));
     let sizes = [
         ("strict", (160, 320)),
         ("bestfit", (240, 480)),
@@ -180,6 +184,42 @@ async fn a_thumbnails_mode_says_how_it_fits_its_box() {
             .unwrap();
         let picture = image::load_from_memory(&jpeg).unwrap();
         assert_eq!((picture.width(), picture.height()), size, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_thumbnail_may_be_had_of_what_a_link_leads_to() {
+    let mut small = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(100, 50)
+        .write_to(&mut small, image::ImageFormat::Png)
+        .unwrap();
+    let world = world(&[("pics/a.png", small.get_ref()), ("pics/a.txt", b"1")]).await;
+    let made = world
+        .ok(
+            "sharing/create_shared_link_with_settings",
+            json!({ "path": "/pics" }),
+        )
+        .await;
+    let thumbnail = |link: Value| {
+        let arg = json!({ "resource": link, "size": "w32h32" }).to_string();
+        let route = format!("{}/2/files/get_thumbnail_v2", world.url);
+        let call = world.http.post(route).bearer_auth(&world.token);
+        call.header("Dropbox-API-Arg", arg).send()
+    };
+    let link = |path: &str| json!({ ".tag": "link", "url": made["url"], "path": path });
+    let answer = thumbnail(link("/A.png")).await.unwrap();
+    let told = answer.headers()["dropbox-api-result"].to_str().unwrap();
+    let told: Value = serde_json::from_str(told).unwrap();
+    assert_eq!(told["link_metadata"]["url"], made["url"]);
+    let picture = image::load_from_memory(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!((picture.width(), picture.height()), (32, 16));
+    for (link, tag) in [
+        (link("/b.png"), "not_found"),
+        (link("/a.txt"), "unsupported_extension"),
+        (link(""), "path"),
+    ] {
+        let (status, error) = read(thumbnail(link).await.unwrap()).await;
+        assert_eq!((status, &error["error"][".tag"]), (409, &json!(tag)));
     }
 }
 

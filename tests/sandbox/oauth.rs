@@ -258,3 +258,32 @@ async fn the_addresses_of_dropboxs_first_api_still_work() {
     let answer = world.http.post(address).form(&form).send().await.unwrap();
     assert_eq!(answer.status(), 200);
 }
+
+#[tokio::test]
+async fn a_script_of_any_page_may_ask_and_read() {
+    let world = world(&[("a.txt", b"1")]).await;
+    let route = format!("{}/2/files/list_folder", world.url);
+    let asked = world
+        .http
+        .request(reqwest::Method::OPTIONS, route)
+        .header("Origin", "http://page.example")
+        .header(
+            "Access-Control-Request-Headers",
+            "authorization,x-of-its-own",
+        );
+    let allowed = asked.send().await.unwrap();
+    assert_eq!(
+        allowed.headers()["access-control-allow-headers"],
+        "authorization,x-of-its-own"
+    );
+    let token = format!("{}/oauth2/token", world.url);
+    let token = world.http.post(token).form(&[("grant_type", "x")]);
+    let link = world
+        .ok("files/get_temporary_link", json!({ "path": "/a.txt" }))
+        .await;
+    let link = world.http.get(link["link"].as_str().unwrap());
+    for call in [token, link] {
+        let answer = call.send().await.unwrap();
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+    }
+}

@@ -286,11 +286,17 @@ def changes(dbx):
 
 
 def pictures(dbx):
+    info = dbx.files_get_metadata("/picture.png", include_media_info=True).media_info
+    assert info.get_metadata().dimensions.width > 0
     meta, answer = dbx.files_get_thumbnail("/picture.png", size=files.ThumbnailSize.w32h32)
     assert meta.name == "picture.png" and answer.content[:2] == b"\xff\xd8"
     resource = files.PathOrLink.path("/picture.png")
     result, answer = dbx.files_get_thumbnail_v2(resource, format=files.ThumbnailFormat.png)
     assert result.file_metadata.name == "picture.png" and answer.content[1:4] == b"PNG"
+    shared = dbx.sharing_create_shared_link_with_settings("/picture.png")
+    resource = files.PathOrLink.link(files.SharedLinkFileInfo(shared.url))
+    result, answer = dbx.files_get_thumbnail_v2(resource)
+    assert result.link_metadata.url == shared.url and answer.content[:2] == b"\xff\xd8"
     batch = dbx.files_get_thumbnail_batch(
         [files.ThumbnailArg("/picture.png"), files.ThumbnailArg("/hello.txt")]
     )
