@@ -461,6 +461,25 @@ async fn connecting_again_mends_the_symlinks_of_a_withdrawn_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_symlink_is_read_where_dropbox_keeps_no_versions() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let token = scene.connect().await;
+    let body = json!({ "token": token, "clouds": { "dropbox": { "path": "/a.txt" } } });
+    let (status, answer) = scene.post("/link/", body).await;
+    assert_eq!(status, 200, "{answer}");
+    let unknown = json!({
+        "error_summary": "path/not_found/..",
+        "error": { ".tag": "path", "path": { ".tag": "not_found" } },
+    });
+    scene.fault(FaultRule::new("files/download", refusal(409, unknown)).times(1));
+    let read = scene.get(answer["dropbox"]["url"].as_str().unwrap()).await;
+    assert_eq!(read.status(), 200);
+    assert_eq!(read.text().await.unwrap(), "a");
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropbox_app_set_up_by_mistake_costs_nobody_their_connection() {
     let folder = folder();
     let scene = Scene::start(folder.path()).await;

@@ -138,6 +138,8 @@ impl Contents {
             dropbox: self.dropbox.clone(),
             account,
             source: source_of(file),
+            id: file.source_id.clone(),
+            rev: file.source_rev.clone(),
             size: file.size,
             rest: range,
             stream: None,
@@ -169,6 +171,9 @@ struct Following {
     dropbox: Dropbox,
     account: Account,
     source: String,
+    /// Dropbox's id of the file, and its version that is read; empty where not known.
+    id: String,
+    rev: String,
     size: u64,
     /// What has not come yet.
     rest: Range<u64>,
@@ -180,8 +185,22 @@ impl Following {
     async fn begin(&mut self) -> Result<(), ContentError> {
         let whole = self.rest.start == 0 && self.rest.end == self.size;
         let range = (!whole).then(|| self.rest.clone());
-        let call = self.dropbox.download(&self.account, &self.source, range);
-        let download = call.await?;
+        let (dropbox, account) = (&self.dropbox, &self.account);
+        let download = match dropbox.download(account, &self.source, range.clone()).await {
+            // Versions are kept for a while only, and a Dropbox may know none: what lies there
+            // now will do if it says that it is the same.
+            Err(DropboxError::PathNotFound | DropboxError::BadRequest { .. })
+                if !self.id.is_empty() && self.source != self.id =>
+            {
+                let now = dropbox.download(account, &self.id, range).await?;
+                let same = now.metadata.as_ref().is_some_and(|is| is.rev == self.rev);
+                if !same {
+                    return Err(ContentError::SourceChanged);
+                }
+                now
+            }
+            outcome => outcome?,
+        };
         if download.total.is_some_and(|total| total != self.size) {
             return Err(ContentError::SourceChanged);
         }

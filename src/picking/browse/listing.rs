@@ -1,6 +1,7 @@
 //! A folder, page by page.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -106,7 +107,7 @@ impl Browser {
     ) -> Result<Gathered, BrowseError> {
         let settings = &self.inner.settings;
         let mut at = from.clone();
-        let mut found: Vec<Metadata> = Vec::new();
+        let mut found = Found::default();
         for _ in 0..settings.most_calls.max(1) {
             let page = self
                 .ask(
@@ -115,14 +116,12 @@ impl Browser {
                     settings.page_entries.saturating_sub(found.len()),
                 )
                 .await?;
-            found.extend(
-                page.entries
-                    .into_iter()
-                    .filter(|entry| shows(entry, accept)),
-            );
+            for entry in page.entries {
+                found.take(entry, accept);
+            }
             let Some(cursor) = page.cursor else {
                 return Ok(Gathered {
-                    found,
+                    found: found.entries(),
                     cursor: None,
                 });
             };
@@ -132,7 +131,7 @@ impl Browser {
             }
         }
         Ok(Gathered {
-            found,
+            found: found.entries(),
             cursor: Some(at.dropbox),
         })
     }
@@ -204,6 +203,46 @@ impl Browser {
     }
 }
 
+/// What was found, each path once. Pages of one listing may name an entry again, or say that one
+/// of an earlier page has gone meanwhile (files.stone, `list_folder/continue`); the last word
+/// counts.
+#[derive(Default)]
+struct Found {
+    entries: Vec<Option<Metadata>>,
+    by_path: HashMap<String, usize>,
+    gone: usize,
+}
+
+impl Found {
+    fn take(&mut self, entry: Metadata, accept: &Accept) {
+        let path = match &entry {
+            Metadata::File(file) => file.path_lower.clone(),
+            Metadata::Folder(folder) => folder.path_lower.clone(),
+            Metadata::Deleted(deleted) => deleted.path_lower.clone(),
+            Metadata::Other => None,
+        };
+        if let Some(before) = path.as_ref().and_then(|path| self.by_path.remove(path)) {
+            self.entries[before] = None;
+            self.gone += 1;
+        }
+        if !shows(&entry, accept) {
+            return;
+        }
+        if let Some(path) = path {
+            self.by_path.insert(path, self.entries.len());
+        }
+        self.entries.push(Some(entry));
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len() - self.gone
+    }
+
+    fn entries(self) -> Vec<Metadata> {
+        self.entries.into_iter().flatten().collect()
+    }
+}
+
 fn shows(entry: &Metadata, accept: &Accept) -> bool {
     match entry {
         Metadata::File(file) => accept.passes(&file.name),
@@ -233,5 +272,46 @@ fn name_of(path: &str) -> String {
     match path.rsplit('/').next() {
         Some(name) if !name.is_empty() => name.to_owned(),
         _ => "Dropbox".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_what_is_named_twice_the_last_word_counts() {
+        let entry = |tag: &str, name: &str, id: &str| {
+            let entry = json!({
+                ".tag": tag, "name": name, "id": id, "path_lower": format!("/{name}"),
+                "rev": "0123456789", "size": 1, "client_modified": "2026-01-01T00:00:00Z",
+                "server_modified": "2026-01-01T00:00:00Z",
+            });
+            serde_json::from_value::<Metadata>(entry).unwrap()
+        };
+        let mut found = Found::default();
+        for one in [
+            entry("file", "a", "id:1"),
+            entry("file", "b", "id:2"),
+            entry("file", "a", "id:3"),
+            entry("deleted", "b", ""),
+            entry("folder", "c", "id:4"),
+            entry("deleted", "never-seen", ""),
+        ] {
+            found.take(one, &Accept::default());
+        }
+        assert_eq!(found.len(), 2);
+        let ids: Vec<String> = found
+            .entries()
+            .into_iter()
+            .map(|entry| match entry {
+                Metadata::File(file) => file.id,
+                Metadata::Folder(folder) => folder.id,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(ids, ["id:3", "id:4"]);
     }
 }
