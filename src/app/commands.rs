@@ -14,6 +14,7 @@ use super::{Service, Tools, demo, logging};
 use crate::access::{NewApplication, OwnDropboxApp, Scope};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::outbound::OutboundError;
 use crate::sandbox;
 
 /// A self-hosted file picker backend for Dropbox.
@@ -162,8 +163,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         return runtime(0)?.block_on(demo::run(arguments, clock, stopped()));
     }
     if let Program::Openapi = cli.program {
-        print!("{}", crate::http::OPENAPI);
-        return Ok(());
+        return put_out(crate::http::OPENAPI);
     }
     let settings = load(cli.config.as_deref())?;
     let runtime = runtime(settings.server.outbound_threads)?;
@@ -262,6 +262,17 @@ fn say(line: &str) {
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
+/// Prints what a program was asked for. A reader that has seen enough (`| head`) is no failure.
+fn put_out(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot print")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Returns when the process is asked to stop.
 async fn stopped() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -288,12 +299,13 @@ async fn create_app(settings: &Settings, clock: Clock, app: AppCreate) -> anyhow
     };
     let (application, secret) = tools.applications.create(new).await?;
     if app.json {
-        println!(
-            "{}",
-            json!({ "apikey": application.apikey, "secret": secret })
-        );
+        let made = json!({ "apikey": application.apikey, "secret": secret });
+        put_out(&format!("{made}\n"))?;
     } else {
-        println!("API key: {}\nsecret:  {secret}", application.apikey);
+        put_out(&format!(
+            "API key: {}\nsecret:  {secret}\n",
+            application.apikey
+        ))?;
         eprintln!("keep the secret: it is not shown again");
     }
     tools.database.close().await;
@@ -314,15 +326,22 @@ async fn add_endpoint(
         description,
         ..
     } = &endpoint;
-    let made = webhooks
-        .create_endpoint(application.id, url, event, description)
-        .await
-        .context("the endpoint was not added (LONGSHORE_ALLOWED_PRIVATE_NETWORKS opens private networks)")?;
+    let made = webhooks.create_endpoint(application.id, url, event, description);
+    let made = made.await.map_err(|error| {
+        let closed = error.to_string() == OutboundError::NotAllowed.to_string();
+        let hint = if closed {
+            " (LONGSHORE_ALLOWED_PRIVATE_NETWORKS opens private networks)"
+        } else {
+            ""
+        };
+        anyhow::anyhow!("the endpoint was not added: {error}{hint}")
+    })?;
     if endpoint.json {
-        println!("{}", json!(made));
+        put_out(&format!("{}\n", json!(made)))?;
     } else {
         for one in &made {
-            println!("{}  {}  {}  {}", one.id, one.event, one.url, one.secret);
+            let (id, event, url, secret) = (one.id, &one.event, &one.url, &one.secret);
+            put_out(&format!("{id}  {event}  {url}  {secret}\n"))?;
         }
         eprintln!("keep the secret: it is not shown again");
     }
@@ -357,9 +376,9 @@ async fn create_token(
     };
     let token = tools.tokens.create(scope, name).await?;
     if as_json {
-        println!("{}", json!({ "token": token }));
+        put_out(&format!("{}\n", json!({ "token": token })))?;
     } else {
-        println!("{token}");
+        put_out(&format!("{token}\n"))?;
         eprintln!("keep the token: it is not shown again");
     }
     tools.database.close().await;
