@@ -162,3 +162,22 @@ async fn a_grant_revoked_during_the_copy_asks_to_connect_again() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(scene.agrees().await.files, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_still_being_written_is_what_has_been_written_so_far() {
+    use std::io::Write as _;
+
+    let scene = Scene::start(&[]).await;
+    let (old, new) = (bytes(21, 3 * MIB), bytes(22, 3 * MIB));
+    scene.dropbox.add("growing", &old);
+    scene.picks("/growing", &old).await;
+    // As `fs::write` does it, but stopped in the middle: the simulated Dropbox knows no better
+    // than the folder.
+    let mut file = std::fs::File::create(scene.dropbox.folder.join("growing")).unwrap();
+    file.write_all(&new[..MIB]).unwrap();
+    file.sync_all().unwrap();
+    scene.picks("/growing", &new[..MIB]).await;
+    file.write_all(&new[MIB..]).unwrap();
+    file.sync_all().unwrap();
+    scene.picks("/growing", &new).await;
+}
