@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::processes::{Dropbox, Service, eventually};
 
@@ -149,6 +149,19 @@ async fn a_symlink_shows_what_lies_in_the_dropbox_now() {
         part.send().await.unwrap().bytes().await.unwrap(),
         b"longer"[..]
     );
+
+    dropbox.add("live.txt", b"third");
+    let metadata = format!("{link}/metadata");
+    let size = async || {
+        let answer = person.http.get(&metadata).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["size"].clone()
+    };
+    eventually(
+        "so does its metadata",
+        Duration::from_secs(10),
+        async || size().await == 5,
+    )
+    .await;
 
     std::fs::remove_file(dropbox.folder.join("live.txt")).unwrap();
     eventually(

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Asked;
 use super::permit::{Permit, permit};
 use crate::access::Call;
-use crate::files::{Algorithm, Facts, Kind};
+use crate::files::{Algorithm, ContentError, Facts, InspectError, Kind, StoredFile};
 use crate::http::{Edge, Problem, Refusal};
 
 /// Everything that can be asked for, apart from hashes.
@@ -40,7 +40,8 @@ const DEFAULT_STORED: [&str; 4] = ["location", "path", "container", "key"];
 
 /// Answers with the members that were asked for.
 pub(super) async fn tell(edge: &Edge, asked: &Asked) -> Result<HttpResponse, Refusal> {
-    let permit = permit(edge, asked, Call::Stat, false).await?;
+    let mut permit = permit(edge, asked, Call::Stat, false).await?;
+    permit.file = current(edge, &permit).await?;
     let members = wanted(asked, permit.file.kind);
     if members.contains(&"exif") && !permit.may_see_exif() {
         let message = "exif needs a policy that lists exif in its calls";
@@ -59,6 +60,21 @@ pub(super) async fn tell(edge: &Edge, asked: &Asked) -> Result<HttpResponse, Ref
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .json(told))
+}
+
+/// The file as it is now. What is known of a symlink does while its Dropbox cannot be asked.
+async fn current(edge: &Edge, permit: &Permit) -> Result<StoredFile, Problem> {
+    let (inspector, now) = (edge.inspector.clone(), edge.clock.now_ms());
+    let known = permit.file.clone();
+    edge.run(async move {
+        match inspector.current(known.clone(), now).await {
+            Err(InspectError::Content(ContentError::Dropbox(_) | ContentError::SourceClosed)) => {
+                Ok(known)
+            }
+            outcome => outcome,
+        }
+    })
+    .await
 }
 
 fn wanted(asked: &Asked, kind: Kind) -> Vec<&'static str> {
