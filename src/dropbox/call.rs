@@ -23,7 +23,7 @@ use super::{
     Account, Dropbox, DropboxError, Refusal, Secret,
     backoff::{Next, unnamed_wait},
     client::Host,
-    header_arg,
+    figures, header_arg,
     refusal::{self, Refused},
     wire::{self, Answer, NoAnswer},
 };
@@ -161,7 +161,10 @@ impl Dropbox {
                 again: false,
             })?;
         let within = attempts.patience_left(call);
-        let response = match wire::head(request, within).await {
+        let answered = wire::head(request, within).await;
+        let status = answered.as_ref().map(|response| response.status());
+        figures::called(route.name, status.ok(), began.elapsed());
+        let response = match answered {
             Ok(response) => response,
             Err(fault) => {
                 debug!(
@@ -310,6 +313,9 @@ impl Attempts {
         let patience = dropbox.inner.patience;
         match patience.after(self.made, asked, left, rand::random()) {
             Next::RetryIn(wait) => {
+                if matches!(failure.error, DropboxError::RateLimited { .. }) {
+                    figures::waited(wait);
+                }
                 debug!("{}: again in {wait:?}: {}", call.route.name, failure.error);
                 sleep(wait).await;
                 Ok(())

@@ -101,6 +101,18 @@ impl Dropbox {
         file: &str,
         range: Option<Range<u64>>,
     ) -> Result<Download, DropboxError> {
+        self.begin(account, file, range, None).await
+    }
+
+    /// Begins a download. That what is sent is another version than `pinned` counts before
+    /// anything else that may be wrong with it.
+    async fn begin(
+        &self,
+        account: &Account,
+        file: &str,
+        range: Option<Range<u64>>,
+        pinned: Option<&FileMetadata>,
+    ) -> Result<Download, DropboxError> {
         let call = Call {
             route: DOWNLOAD,
             account: Some(account),
@@ -121,6 +133,17 @@ impl Dropbox {
             (None, Some(part)) => part.total,
             (None, None) => response.content_length(),
         };
+        if let Some(pinned) = pinned {
+            let other = metadata
+                .as_ref()
+                .is_some_and(|is| !is.is_same_version(pinned));
+            let part_of_other = answered
+                .and_then(|part| part.total)
+                .is_some_and(|size| size != pinned.size);
+            if other || part_of_other || total.is_some_and(|size| size != pinned.size) {
+                return Err(DropboxError::Changed);
+            }
+        }
         let (window, content_range) = cut_out(&response, range.as_ref(), answered, total)?;
         Ok(Download {
             metadata,
@@ -145,26 +168,23 @@ impl Dropbox {
         pinned: &FileMetadata,
         range: Option<Range<u64>>,
     ) -> Result<Download, DropboxError> {
-        let by_rev = self
-            .download(account, &pinned.rev_address(), range.clone())
-            .await;
-        let (download, is_pinned) = match by_rev {
+        let by_rev = pinned.rev_address();
+        let by_rev = self.begin(account, &by_rev, range.clone(), Some(pinned));
+        let (begun, is_pinned) = match by_rev.await {
             Err(DropboxError::PathNotFound | DropboxError::BadRequest { .. }) => {
-                (self.download(account, &pinned.id, range).await?, false)
+                let by_id = self.begin(account, &pinned.id, range, Some(pinned));
+                (by_id.await, false)
             }
-            outcome => (outcome?, true),
+            outcome => (outcome, true),
         };
-        let same = match &download.metadata {
-            Some(metadata) => metadata.is_same_version(pinned),
-            None => {
-                (is_pinned || pinned.content_hash.is_some())
-                    && download.total.is_none_or(|total| total == pinned.size)
+        match begun {
+            // Nothing tells which version this is, nor would anything tell at the end.
+            Ok(Download { metadata: None, .. }) if !is_pinned && pinned.content_hash.is_none() => {
+                Err(DropboxError::Changed)
             }
-        };
-        if same {
-            Ok(download)
-        } else {
-            Err(DropboxError::Changed)
+            // What was asked for lies within `pinned`.
+            Err(DropboxError::RangeNotSatisfiable) => Err(DropboxError::Changed),
+            outcome => outcome,
         }
     }
 

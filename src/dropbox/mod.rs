@@ -20,6 +20,7 @@ pub mod content_hash;
 mod content_stream;
 mod download;
 mod error;
+mod figures;
 mod folders;
 mod header_arg;
 mod listing;
