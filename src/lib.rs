@@ -17,6 +17,7 @@ pub mod connections;
 pub mod database;
 pub mod dropbox;
 pub mod events;
+pub mod figures;
 pub mod files;
 pub mod http;
 pub mod outbound;

@@ -18,6 +18,9 @@ mod picking;
 #[path = "api/access.rs"]
 mod access;
 
+#[path = "api/doctor.rs"]
+mod doctor;
+
 #[path = "api/eavesdropper.rs"]
 mod eavesdropper;
 
@@ -32,6 +35,9 @@ mod hostile_paths;
 
 #[path = "api/secrets.rs"]
 mod secrets;
+
+#[path = "api/metrics.rs"]
+mod metrics;
 
 #[path = "support/redis.rs"]
 mod redis;

@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 /// circle cannot be written down.
 const PLAN: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("figures", &[]),
     ("sandbox", &[]),
     ("outbound", &[]),
-    ("dropbox", &[]),
-    ("storage", &[]),
+    ("dropbox", &["figures"]),
+    ("storage", &["figures"]),
     ("database", &[]),
     ("access", &["clock", "database"]),
     ("connections", &["clock", "database", "access", "dropbox"]),
@@ -39,6 +40,7 @@ const PLAN: &[(&str, &[&str])] = &[
         "picking",
         &[
             "clock",
+            "figures",
             "database",
             "access",
             "dropbox",
@@ -50,12 +52,15 @@ const PLAN: &[(&str, &[&str])] = &[
     ),
     (
         "webhooks",
-        &["clock", "database", "outbound", "access", "events"],
+        &[
+            "clock", "figures", "database", "outbound", "access", "events",
+        ],
     ),
     (
         "http",
         &[
             "clock",
+            "figures",
             "database",
             "outbound",
             "access",
@@ -111,6 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("object_store", &["storage"]),
     ("deadpool_redis", &["webhooks"]),
     ("clap", &["app", "sandbox"]),
+    ("prometheus", &["figures"]),
 ];
 
 #[test]

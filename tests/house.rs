@@ -11,6 +11,8 @@ mod codes;
 mod compose;
 #[path = "house/dependencies.rs"]
 mod dependencies;
+#[path = "house/figures.rs"]
+mod figures;
 #[path = "house/links.rs"]
 mod links;
 #[path = "house/routes.rs"]

@@ -10,10 +10,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
-use super::{Service, Tools, demo, logging};
+use super::{Service, Tools, demo, doctor, logging};
 use crate::access::{NewApplication, OwnDropboxApp, Scope};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::http;
 use crate::outbound::OutboundError;
 use crate::sandbox;
 
@@ -60,6 +61,9 @@ enum Program {
     },
     /// Check the settings; start nothing.
     CheckConfig,
+    /// Try every outside part (database, Redis, storage, Dropbox, clock, public address) and say
+    /// what to mend.
+    Doctor,
     /// Print the OpenAPI document of the HTTP API.
     Openapi,
     /// Bring the database's tables up to date.
@@ -188,6 +192,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 eprintln!("the database is up to date");
                 Ok(())
             }
+            Program::Doctor => doctor::run(&settings, clock).await,
             Program::CheckConfig => {
                 eprintln!("the settings are right");
                 Ok(())
@@ -243,6 +248,19 @@ async fn work(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     }
     let tools = Tools::open(settings, clock).await?;
     let webhooks = super::webhooks(settings, &tools).await?;
+    let metrics = match settings.metrics.address()? {
+        Some(address) => {
+            let watched = http::Watched {
+                outbound: tokio::runtime::Handle::current(),
+                clock: tools.clock.clone(),
+                database: tools.database.clone(),
+                webhooks: webhooks.clone(),
+                picking: None,
+            };
+            Some(http::serve_metrics(watched, address).await?.1)
+        }
+        None => None,
+    };
     let delivering = webhooks.start();
     say(&format!(
         "longshore worker delivers from {}",
@@ -251,13 +269,16 @@ async fn work(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     stopped().await?;
     log::info!("stopping");
     delivering.stop(settings.http.shutdown_timeout).await;
+    if let Some(metrics) = metrics {
+        metrics.stop(false).await;
+    }
     tools.database.close().await;
     Ok(())
 }
 
 /// The line that a program which goes on running prints when it is ready. Whoever started it may
 /// have closed its output: that is no reason to end.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }

@@ -6,6 +6,7 @@
 
 mod commands;
 mod demo;
+mod doctor;
 mod logging;
 mod master_key;
 mod service;

@@ -137,7 +137,7 @@ impl Service {
             .await
             .with_context(|| format!("cannot listen on {}", settings.http.listen))?;
         let metrics = match settings.metrics.address()? {
-            Some(address) => Some(http::serve_metrics(edge.clone(), address).await?.1),
+            Some(address) => Some(http::serve_metrics(watched(&edge), address).await?.1),
             None => None,
         };
         edge.picking.start();
@@ -199,6 +199,17 @@ impl Service {
     }
 }
 
+/// What the figures of a service are read from.
+fn watched(edge: &Edge) -> http::Watched {
+    http::Watched {
+        outbound: edge.outbound.clone(),
+        clock: edge.clock.clone(),
+        database: edge.database.clone(),
+        webhooks: edge.webhooks.clone(),
+        picking: Some(edge.picking.clone()),
+    }
+}
+
 /// The rooms behind the edge, made but not started.
 ///
 /// # Errors
@@ -245,7 +256,6 @@ pub async fn build(
     Ok(Edge {
         outbound: tokio::runtime::Handle::current(),
         ready: true.into(),
-        metrics: http::Metrics::new()?,
         settings: settings.http.clone(),
         applications: tools.applications.clone(),
         tokens: tools.tokens.clone(),

@@ -56,6 +56,15 @@ pub enum Dialect {
     Postgres,
 }
 
+/// How the pool of connections stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Connections that are open.
+    pub open: u32,
+    /// Of these, those that nobody uses.
+    pub idle: usize,
+}
+
 /// The database, opened and migrated; cheap to clone.
 #[derive(Clone)]
 pub struct Database {
@@ -149,6 +158,30 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
     {
         self.writer.write(job).await
+    }
+
+    /// How many connections there are. (On SQLite: readers; there is one writer beside them.)
+    pub fn usage(&self) -> Usage {
+        Usage {
+            open: self.readers.size(),
+            idle: self.readers.num_idle(),
+        }
+    }
+
+    /// What time it is for the database, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] when it does not answer.
+    pub async fn now_ms(&self) -> Result<i64, DatabaseError> {
+        let sql = match self.dialect {
+            Dialect::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+            Dialect::Postgres => {
+                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+            }
+        };
+        let mut connection = self.read().await?;
+        let (now,): (i64,) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+        Ok(now)
     }
 
     /// Whether the database answers.

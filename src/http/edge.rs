@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::demo::Demo;
-use super::metrics::Metrics;
 use super::problem::Problem;
 use super::request_id;
 use super::settings::Settings;
@@ -27,8 +26,6 @@ pub struct Edge {
     pub outbound: tokio::runtime::Handle,
     /// Whether this node takes requests; false from the moment it begins to stop.
     pub ready: AtomicBool,
-    /// Figures of this process.
-    pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
     /// The edge's own settings.

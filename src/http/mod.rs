@@ -34,7 +34,7 @@ use actix_web::{Route, guard};
 
 pub use demo::Demo;
 pub use edge::Edge;
-pub use metrics::{Metrics, serve as serve_metrics};
+pub use metrics::{Watched, serve as serve_metrics};
 pub use openapi::DOCUMENT as OPENAPI;
 pub use problem::{Problem, Refusal};
 pub use request_id::current as current_request_id;

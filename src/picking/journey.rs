@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::figures;
 use super::ledger::{Entry, Ledger, State};
 use super::limits::Limits;
 use super::storing::Source;
@@ -232,9 +233,13 @@ impl Picking {
             Err(error) => Err(error),
         };
         let error = match outcome {
-            Ok(file) => return Ok(file),
+            Ok(file) => {
+                figures::ended("stored");
+                return Ok(file);
+            }
             Err(error) => error,
         };
+        figures::ended(error.code());
         log::warn!("pick {} failed: {error}", entry.id);
         // With a database that did not answer, the commit may still have happened; the lease
         // runs out and whoever takes the pick up finds out.

@@ -10,12 +10,13 @@
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
-//! Uses `clock`, `database`, `access`, `dropbox`, `connections`, `storage`, `files`, `events`.
+//! Uses `clock`, `figures`, `database`, `access`, `dropbox`, `connections`, `storage`, `files`, `events`.
 //! Used by `http`.
 
 pub mod browse;
 mod copy;
 mod error;
+mod figures;
 mod journey;
 mod ledger;
 mod limits;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use futures_util::StreamExt;
 
 use super::copy::Copy;
+use super::figures;
 use super::journey::not_copyable;
 use super::ledger::{Entry, Placed};
 use super::request::{Wanted, key_is_shared, storage_key};
@@ -98,9 +99,11 @@ impl Picking {
         };
         let begun = std::time::Instant::now();
         copy.run().await.map_err(taken)?;
+        figures::copied(source.metadata.size, begun.elapsed());
         log::info!(
-            "pick {}: copied {} bytes in {} ms",
+            "pick {} ({}): copied {} bytes in {} ms",
             source.entry.id,
+            source.entry.handle,
             source.metadata.size,
             begun.elapsed().as_millis()
         );

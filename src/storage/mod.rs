@@ -7,10 +7,11 @@
 //!
 //! Runs on tokio and knows nothing of HTTP, handles, applications or Dropbox.
 //!
-//! *Uses* none of our rooms. *Used by* `files`, `picking` and whoever else stores bytes; `config`
+//! *Uses* `figures`. *Used by* `files`, `picking` and whoever else stores bytes; `config`
 //! reads its [`Settings`].
 
 mod error;
+mod figures;
 mod folder;
 mod key;
 mod objects;
@@ -101,11 +102,15 @@ impl Storage {
     ) -> Result<Upload, StorageError> {
         let (draft, part_size) = match &self.place {
             Place::Folder(folder) => {
-                let draft = folder.begin(key, upload_id, overwrite).await?;
-                (Draft::Folder(draft), folder::PART_SIZE)
+                let draft = folder.begin(key, upload_id, overwrite).await;
+                (
+                    Draft::Folder(figures::noted("write", draft)?),
+                    folder::PART_SIZE,
+                )
             }
             Place::Objects(objects) => {
-                let draft = objects.begin(key, upload_id, overwrite).await?;
+                let draft = objects.begin(key, upload_id, overwrite).await;
+                let draft = figures::noted("write", draft)?;
                 (Draft::Objects(draft), objects.part_size_for(size))
             }
         };
@@ -155,10 +160,11 @@ impl Storage {
         key: &StorageKey,
         range: Range<u64>,
     ) -> Result<ByteStream, StorageError> {
-        match &self.place {
+        let read = match &self.place {
             Place::Folder(folder) => folder.read(key, range).await,
             Place::Objects(objects) => objects.read(key, range).await,
-        }
+        };
+        figures::noted("read", read)
     }
 
     /// How many bytes lie under a key.
@@ -171,10 +177,11 @@ impl Storage {
 
     /// Deletes what lies under a key; that nothing lies there is fine.
     pub async fn delete(&self, key: &StorageKey) -> Result<(), StorageError> {
-        match &self.place {
+        let deleted = match &self.place {
             Place::Folder(folder) => folder.delete(key).await,
             Place::Objects(objects) => objects.delete(key).await,
-        }
+        };
+        figures::noted("delete", deleted)
     }
 
     /// Writes, reads and deletes a few bytes, to see whether the storage works. However many ask,
@@ -204,7 +211,8 @@ impl Storage {
             }
         };
         let silent = |_| StorageError::unavailable("no answer in time");
-        timeout(CHECK_TIMEOUT, checked).await.map_err(silent)?
+        let checked = timeout(CHECK_TIMEOUT, checked).await.map_err(silent);
+        figures::noted("check", checked.flatten())
     }
 
     /// The ids of uploads that are under way or were left behind by a crash.

@@ -6,7 +6,7 @@
 //! part for an object store. What the parts are written to is the draft's business (`folder`,
 //! `objects`).
 
-use super::{error::StorageError, folder::FolderDraft, objects::ObjectDraft};
+use super::{error::StorageError, figures, folder::FolderDraft, objects::ObjectDraft};
 use bytes::Bytes;
 use std::{
     collections::BTreeSet,
@@ -118,7 +118,7 @@ impl Upload {
 
     /// Makes the first `size` bytes the whole file.
     pub(super) async fn commit_at(mut self, size: u64) -> Result<(), StorageError> {
-        let committed = self.shared.commit(size).await;
+        let committed = figures::noted("commit", self.shared.commit(size).await);
         if committed.is_err() {
             self.shared.discard().await;
         }
@@ -288,9 +288,8 @@ impl<H: BlockSink> PartWriter<H> {
             // A first part that does not fill its place is the whole file.
             let whole = self.index == 0
                 && (self.written < self.shared.part_size || self.written == self.shared.size);
-            draft
-                .put_part(self.index, std::mem::take(&mut self.kept), whole)
-                .await?;
+            let kept = std::mem::take(&mut self.kept);
+            figures::noted("write", draft.put_part(self.index, kept, whole).await)?;
         }
         self.shared.finished_parts().insert(self.index);
         drop(entered);

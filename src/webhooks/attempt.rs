@@ -8,13 +8,15 @@ use chrono::DateTime;
 
 use super::jobs::Job;
 use super::schedule::{self, Ended, Next, Outcome};
-use super::{Room, rows, sign};
+use super::{Room, figures, rows, sign};
 use crate::outbound::{Answer, HeaderMap, HeaderName, HeaderValue, OutboundError, Post};
 
 /// How much of an answer's body is read; less is kept.
 const READ: usize = 16 * 1024;
 /// An answer that takes longer than this makes its endpoint count as sick, although it is one.
 const SLOW: Duration = Duration::from_secs(5);
+/// The state of a delivery that is not attempted again.
+const EXHAUSTED: i64 = 2;
 /// Header lines of an answer that are kept: none that could hold a secret.
 const KEPT_HEADERS: [&str; 8] = [
     "content-type",
@@ -106,6 +108,13 @@ fn judge(
     };
     let (state, next_at) = follow(room, &job, started_at, ended_at, outcome);
     let accepted = outcome == Outcome::Accepted;
+    note(
+        &job,
+        outcome,
+        answer.as_ref().map(|answer| answer.status),
+        state,
+        took,
+    );
     let limit = usize::try_from(room.settings.response_body_limit.as_u64()).unwrap_or(READ);
     let (status, error, headers, body) = match answer {
         Ok(answer) => (
@@ -132,6 +141,46 @@ fn judge(
     }
 }
 
+/// Counts the attempt and tells the log: what is as it should be to those who look closely.
+fn note(
+    job: &Job,
+    outcome: Outcome,
+    status: Result<u16, &OutboundError>,
+    state: i64,
+    took: Duration,
+) {
+    let counted = match (outcome, &status) {
+        (Outcome::Accepted, _) => "accepted",
+        (Outcome::Gone, _) => "gone",
+        (Outcome::Failed(_), Ok(_)) => "refused",
+        (Outcome::Failed(_), Err(_)) => "no_answer",
+    };
+    figures::attempted(counted, took);
+    // One asked for by hand only goes back to where it was.
+    let is_last = state == EXHAUSTED && job.row.asked_state.is_none();
+    let level = match outcome {
+        Outcome::Accepted => log::Level::Debug,
+        _ if is_last => log::Level::Warn,
+        _ => log::Level::Info,
+    };
+    if is_last {
+        figures::exhausted();
+    }
+    let answered = match status {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    log::log!(
+        level,
+        "webhooks: delivery {} of event {} to endpoint {}, attempt {}: {counted} ({answered}) in {} ms",
+        job.lease.delivery_id,
+        job.event_id,
+        job.lease.endpoint_id,
+        job.row.attempts + 1,
+        took.as_millis()
+    );
+}
+
 /// The state and time that follow: 0 pending, 1 delivered, 2 exhausted, 4 held.
 fn follow(room: &Room, job: &Job, started_at: i64, ended_at: i64, outcome: Outcome) -> (i64, i64) {
     let row = &job.row;
@@ -152,7 +201,7 @@ fn follow(room: &Room, job: &Job, started_at: i64, ended_at: i64, outcome: Outco
     match schedule::after(ended, outcome, &room.settings.retry_offsets) {
         Next::Delivered => (1, row.next_at),
         Next::RetryAt(at) => (0, at),
-        Next::Exhausted => (2, row.next_at),
+        Next::Exhausted => (EXHAUSTED, row.next_at),
         Next::DisableEndpoint => (4, row.next_at),
     }
 }

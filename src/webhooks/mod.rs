@@ -11,12 +11,13 @@
 //! with a time, and the reconciler finds it; whatever is repeated, the number of attempts in the
 //! row decides which verdict counts.
 //!
-//! Uses `clock`, `database`, `access`, `events`, `outbound`. Used by `portal`, `http`.
+//! Uses `clock`, `figures`, `database`, `access`, `events`, `outbound`. Used by `portal`, `http`.
 
 mod attempt;
 mod deliveries;
 mod dispatcher;
 mod endpoints;
+mod figures;
 mod jobs;
 mod listener;
 pub mod queue;
@@ -45,7 +46,7 @@ use crate::outbound::{Outbound, OutboundError};
 
 pub use deliveries::{Attempt, Delivery, DeliveryState, Filter};
 pub use endpoints::{Created, Endpoint, EndpointState};
-pub use queue::check_redis;
+pub use queue::{Depth, check_redis};
 pub use settings::Settings;
 
 use queue::{Ack, Claim, DeliveryQueue, Due, Embedded, Lease, Limits, QueueError, Redis, Want};
@@ -315,6 +316,31 @@ impl Webhooks {
                 .fetch_one(&mut *connection)
                 .await?;
         Ok(count)
+    }
+
+    /// When the oldest delivery that waits became due, in milliseconds since the epoch, if that
+    /// time has come.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn oldest_due(&self) -> Result<Option<i64>, WebhookError> {
+        let mut connection = self.room.database.read().await?;
+        let oldest: Option<(i64,)> = sqlx::query_as(
+            "SELECT next_at FROM deliveries WHERE state = 0 AND next_at <= $1 \
+             ORDER BY next_at LIMIT 1",
+        )
+        .bind(self.room.clock.now_ms())
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(oldest.map(|(due,)| due))
+    }
+
+    /// How much the queue holds.
+    ///
+    /// # Errors
+    /// [`WebhookError::Queue`] when it does not answer.
+    pub async fn depth(&self) -> Result<Depth, WebhookError> {
+        Ok(self.room.queue.depth().await?)
     }
 
     /// A short word for the line printed at start; never holds a password.
