@@ -203,12 +203,13 @@ impl Applications {
     /// # Errors
     /// [`AccessError::UnknownApplication`] when there is none.
     pub async fn by_apikey(&self, apikey: &str) -> Result<Arc<Application>, AccessError> {
-        if let Some(known) = self.remembered(apikey) {
-            return Ok(known);
-        }
-        // PostgreSQL refuses a NUL in a text; no key of ours has anything but these.
+        // PostgreSQL refuses a NUL in a text; no key of ours has anything but these. Asked first:
+        // what is remembered by its number must not be found by it.
         if apikey.len() > 64 || !apikey.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(AccessError::UnknownApplication);
+        }
+        if let Some(known) = self.remembered(apikey) {
+            return Ok(known);
         }
         let sql = format!("SELECT {COLUMNS} FROM applications WHERE apikey = $1");
         let mut connection = self.database.read().await?;
@@ -306,9 +307,9 @@ impl Applications {
         }
     }
 
-    fn remembered(&self, apikey: &str) -> Option<Arc<Application>> {
+    fn remembered(&self, name: &str) -> Option<Arc<Application>> {
         let known = self.remembered.read().ok()?;
-        let (since, application) = known.get(apikey)?;
+        let (since, application) = known.get(name)?;
         (since.elapsed() < REMEMBERED).then(|| application.clone())
     }
 

@@ -22,7 +22,7 @@ pub use applications::{
 };
 pub use policy::{Call, Credentials, Policy, Subject, sign_policy};
 pub use seal::{MasterKey, Purpose, SealError};
-pub use tokens::{ManagementTokens, Scope};
+pub use tokens::{ManagementToken, ManagementTokens, Scope};
 
 /// Why access was refused, as ways out for the caller.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Service, Tools, demo, doctor, logging};
 use crate::access::{NewApplication, OwnDropboxApp, Scope};
-use crate::clock::Clock;
+use crate::clock::{Clock, from_ms};
 use crate::config::Settings;
 use crate::http;
 use crate::outbound::OutboundError;
@@ -147,6 +147,17 @@ enum TokenAction {
         #[arg(long)]
         json: bool,
     },
+    /// List the tokens, newest first; a token itself is never shown again.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a token at once.
+    Revoke {
+        /// Its id, as `longshore token list` shows it.
+        id: String,
+    },
 }
 
 /// Runs the program that the command line asks for.
@@ -184,9 +195,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Program::Account {
                 action: AccountAction::Create { email },
             } => create_account(&settings, clock, &email).await,
-            Program::Token {
-                action: TokenAction::Create { apikey, name, json },
-            } => create_token(&settings, clock, apikey, &name, json).await,
+            Program::Token { action } => tokens(&settings, clock, action).await,
             Program::Migrate => {
                 Tools::open(&settings, clock).await?.database.close().await;
                 eprintln!("the database is up to date");
@@ -383,14 +392,48 @@ async fn create_account(settings: &Settings, clock: Clock, email: &str) -> anyho
     Ok(())
 }
 
+async fn tokens(settings: &Settings, clock: Clock, action: TokenAction) -> anyhow::Result<()> {
+    let tools = Tools::open(settings, clock).await?;
+    match action {
+        TokenAction::Create { apikey, name, json } => {
+            create_token(&tools, apikey, &name, json).await?;
+        }
+        TokenAction::List { json } => list_tokens(&tools, json).await?,
+        TokenAction::Revoke { id } => {
+            let revoked = tools.tokens.revoke(&id).await;
+            revoked.context("there is no token with this id")?;
+            eprintln!("the token is revoked");
+        }
+    }
+    tools.database.close().await;
+    Ok(())
+}
+
+async fn list_tokens(tools: &Tools, as_json: bool) -> anyhow::Result<()> {
+    let tokens = tools.tokens.list().await?;
+    if as_json {
+        return put_out(&format!("{}\n", json!(tokens)));
+    }
+    let mut text = String::new();
+    for token in &tokens {
+        let made = from_ms(token.created_at).format("%Y-%m-%d");
+        let reaches = token.apikey.as_deref().unwrap_or("all applications");
+        let state = match token.revoked_at {
+            Some(at) => format!("revoked {}", from_ms(at).format("%Y-%m-%d")),
+            None => "valid".to_owned(),
+        };
+        let (id, name) = (&token.id, &token.name);
+        text.push_str(&format!("{id}  {made}  {state}  {reaches}  {name}\n"));
+    }
+    put_out(&text)
+}
+
 async fn create_token(
-    settings: &Settings,
-    clock: Clock,
+    tools: &Tools,
     apikey: Option<String>,
     name: &str,
     as_json: bool,
 ) -> anyhow::Result<()> {
-    let tools = Tools::open(settings, clock).await?;
     let scope = match apikey {
         Some(apikey) => Scope::Application(tools.applications.by_apikey(&apikey).await?.id),
         None => Scope::Everything,
@@ -402,6 +445,5 @@ async fn create_token(
         put_out(&format!("{token}\n"))?;
         eprintln!("keep the token: it is not shown again");
     }
-    tools.database.close().await;
     Ok(())
 }

@@ -166,6 +166,9 @@ async fn a_key_of_nobody_is_told_as_one() {
     let long = "A".repeat(40_000);
     for apikey in [
         "Aunknown",
+        // How the application of the first number might be called inside.
+        "#1",
+        "1",
         "\0",
         "' OR 1=1 --",
         "%00",

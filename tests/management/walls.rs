@@ -132,6 +132,40 @@ async fn nobody_gets_in_without_a_token() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_revoked_opens_nothing_from_then_on() {
+    let scene = Scene::start().await;
+    let application = scene.service.application();
+    let (one, all) = (scene.only(&application), scene.all());
+    let list = || scene.service.run(&["token", "list", "--json"]);
+    let listed = list();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2);
+    let ours = |token: &&serde_json::Value| token["apikey"] == application.apikey;
+    let listed = listed.iter().find(ours).unwrap();
+    assert!(listed["revoked_at"].is_null() && listed["created_at"].is_i64());
+    let id = listed["id"].as_str().unwrap();
+    assert!(!one.token.contains(id) && !list().to_string().contains(&one.token));
+
+    let revoke = |id: &str| scene.service.try_run(&["token", "revoke", id]);
+    assert!(revoke(id).status.success());
+    assert_eq!(one.send("GET", "/token", None).await.0, 401);
+    assert_eq!(all.send("GET", "/token", None).await.0, 200);
+    let again = list();
+    let again = again.as_array().unwrap();
+    assert!(again.iter().find(ours).unwrap()["revoked_at"].is_i64());
+
+    // A token that leaked is in the hand of whoever found it: it is revoked by itself, too.
+    assert!(revoke(&all.token).status.success());
+    assert_eq!(all.send("GET", "/token", None).await.0, 401);
+    for wrong in ["", "%", "0123456789abcdef", "lsm_unknown", &id[..8]] {
+        let refused = revoke(wrong);
+        assert!(!refused.status.success(), "{wrong}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("there is no token with this id"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn no_answer_tells_a_secret_again() {
     let scene = Scene::start().await;
     let owned = scene.owned("/a").await;

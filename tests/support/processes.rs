@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -256,14 +256,17 @@ impl Service {
 
     /// Runs another program of ours beside the service and answers the JSON it prints.
     pub fn run(&self, arguments: &[&str]) -> Value {
-        let output = Command::new(LONGSHORE)
-            .args(arguments)
-            .envs(&self.environment)
-            .output()
-            .unwrap();
+        let output = self.try_run(arguments);
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {complaint}");
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Runs another program of ours beside the service, which may fail.
+    pub fn try_run(&self, arguments: &[&str]) -> Output {
+        let mut program = Command::new(LONGSHORE);
+        program.args(arguments).envs(&self.environment);
+        program.output().unwrap()
     }
 
     /// An application that uses the simulated Dropbox's app.
