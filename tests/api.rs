@@ -33,6 +33,9 @@ mod hostile_files;
 #[path = "api/hostile_paths.rs"]
 mod hostile_paths;
 
+#[path = "api/slow_bodies.rs"]
+mod slow_bodies;
+
 #[path = "api/secrets.rs"]
 mod secrets;
 

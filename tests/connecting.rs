@@ -105,6 +105,27 @@ async fn a_state_is_used_once_and_coming_twice_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_looks_at_the_way_back_does_not_use_it_up() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let (token, link) = scene.begin(None).await;
+    let back = scene.decide(&link, "allow").await;
+    for method in ["HEAD", "OPTIONS", "POST"] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let looked = scene
+            .http
+            .request(method, scene.here(&back))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(looked.status(), 405);
+    }
+    assert_eq!(scene.get(&back).await.status(), 200);
+    assert_eq!(scene.status(&token).await["connected"], true);
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_too_old_is_told_as_such() {
     let folder = folder();
     let scene = Scene::start(folder.path()).await;

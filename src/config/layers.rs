@@ -17,11 +17,12 @@ const PREFIX: &str = "LONGSHORE_";
 /// Sections that do not appear in the names of environment variables.
 const UNNAMED: [&str; 3] = ["http", "server", "outbound"];
 /// Settings that are something by default and may be nothing.
-const MAY_BE_ZERO: [&str; 9] = [
+const MAY_BE_ZERO: [&str; 10] = [
     "browsing.thumbnail_cache",
     "browsing.thumbnail_gathering",
     "connections.refresh_margin",
     "connections.revoke_patience",
+    "http.body_min_rate",
     "http.cors_max_age",
     "storage.check_interval",
     "webhook.lease_margin",

@@ -212,13 +212,16 @@ impl Catalog {
     }
 
     /// Deletes a file, inside `tx`, and answers what it was. Its object is left to the garbage,
-    /// unless `skip_storage`; the person's own file in their Dropbox is never touched.
+    /// unless `skip_storage`; the person's own file in their Dropbox is never touched. With
+    /// `version` the file is deleted only while it is of that version.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] when there is none or it was deleted before.
+    /// [`FileError::NotFound`] when there is none or it was deleted before,
+    /// [`FileError::Changed`] when it is of another version.
     pub async fn delete(
         tx: &mut Tx,
         handle: &Handle,
+        version: Option<i64>,
         skip_storage: bool,
         now_ms: i64,
     ) -> Result<StoredFile, FileError> {
@@ -233,6 +236,10 @@ impl Catalog {
             .await?
             .ok_or(FileError::NotFound)?;
         let file = from_row(&row)?;
+        // Ends the transaction, and the file is there as before.
+        if version.is_some_and(|version| version != file.version) {
+            return Err(FileError::Changed);
+        }
         if file.kind == Kind::Stored && !skip_storage {
             garbage::discard(tx, &file.storage_key, now_ms).await?;
         }

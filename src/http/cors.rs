@@ -23,9 +23,7 @@ pub(super) async fn allow<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let ours = ["/api/v1/", "/portal", "/demo"]
-        .iter()
-        .any(|own| request.path().starts_with(own));
+    let ours = is_ours(request.path());
     let crossing = request.headers().contains_key(header::ORIGIN);
     if ours || !crossing {
         return Ok(next.call(request).await?.map_into_left_body());
@@ -40,6 +38,22 @@ pub(super) async fn allow<B: MessageBody>(
     let mut response = next.call(request).await?;
     open(response.headers_mut());
     Ok(response.map_into_left_body())
+}
+
+/// Whether a path is of the management API.
+pub(super) fn is_management(path: &str) -> bool {
+    is_below("/api/v1", path)
+}
+
+/// Whether a path is of the management API or a page of ours.
+fn is_ours(path: &str) -> bool {
+    is_management(path) || is_below("/portal", path) || is_below("/demo", path)
+}
+
+/// A handle may begin like a route of ours, so the whole segment counts.
+fn is_below(route: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(route);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn preflight(request: &ServiceRequest) -> HttpResponse {
@@ -73,4 +87,15 @@ fn open(headers: &mut HeaderMap) {
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static(EXPOSED),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
+
+    #[test]
+    fn a_handle_that_begins_like_a_page_of_ours_is_open_to_all() {
+        assert!(is_ours("/demo") && is_ours("/demo/config") && is_ours("/api/v1/token"));
+        assert!(!is_ours("/demoabcdefghij012345") && !is_ours("/api/file/x"));
+    }
 }

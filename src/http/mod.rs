@@ -20,6 +20,7 @@ mod health;
 mod management;
 mod metrics;
 mod openapi;
+mod patience;
 mod picks;
 mod prefetch;
 mod problem;
@@ -29,8 +30,9 @@ mod sessions;
 mod settings;
 mod thumbnails;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Route, guard};
+use actix_web::{HttpResponse, Route, guard};
 
 pub use demo::Demo;
 pub use edge::Edge;
@@ -55,13 +57,16 @@ fn routes(config: &mut ServiceConfig) {
         .route("/auth/logout/", web::post().to(sessions::logout))
         .route("/thumbnail/{link}", get().to(thumbnails::picture))
         .route("/icons/{kind}.svg", get().to(thumbnails::icon))
-        .route(
-            "/api/client/dropbox/authCallback/open",
-            get().to(connect::open),
+        // By GET alone: whoever only looks (a link scanner, a preview) must not use up the code.
+        .service(
+            web::resource("/api/client/dropbox/authCallback/open")
+                .route(web::get().to(connect::open))
+                .default_service(web::to(no_such_method)),
         )
-        .route(
-            "/api/client/dropbox/authCallback/saveas",
-            get().to(connect::saveas),
+        .service(
+            web::resource("/api/client/dropbox/authCallback/saveas")
+                .route(web::get().to(connect::saveas))
+                .default_service(web::to(no_such_method)),
         )
         .route("/store/", web::post().to(picks::store))
         .route("/store", web::post().to(picks::store))
@@ -79,6 +84,13 @@ fn routes(config: &mut ServiceConfig) {
         .configure(files::routes)
         // Links to files may look like anything: they come last.
         .configure(files::links);
+}
+
+/// The refusal of a method that a route of the protocol does not know.
+async fn no_such_method() -> Result<HttpResponse, Refusal> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let message = "this route does not answer to this method";
+    Err(Problem::new(status, "method-not-allowed", message).into())
 }
 
 /// A route for GET, and for HEAD with it: load balancers and `curl -I` ask by HEAD.

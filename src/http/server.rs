@@ -7,7 +7,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
 use super::problem::{Problem, Refusal};
-use super::{Edge, cors, files, metrics, request_id, routes};
+use super::{Edge, cors, files, metrics, patience, request_id, routes};
 
 /// A running server.
 pub struct Server {
@@ -65,6 +65,7 @@ fn listen(edge: web::Data<Edge>) -> std::io::Result<(SocketAddr, actix_web::dev:
             .app_data(edge.clone())
             .app_data(json_config(max_body))
             .app_data(web::FormConfig::default().limit(max_body))
+            .wrap(from_fn(patience::keep))
             .wrap(Compress::default())
             .wrap(from_fn(files::without_identity))
             .wrap(from_fn(cors::allow))

@@ -23,6 +23,11 @@ pub struct Settings {
     /// How long a client may take to send its request head.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
+    /// How long a client may be silent in the middle of a body.
+    #[serde(with = "humantime_serde")]
+    pub body_silence: Duration,
+    /// Bytes of a body in a second of waiting for them at least; 0: no such limit.
+    pub body_min_rate: ByteSize,
     /// How long an idle connection is kept.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,

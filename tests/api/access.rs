@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::processes::{APP_KEY, APP_SECRET, Application, Dropbox, Person, Service, http};
+use crate::wire;
 
 /// The cloud API's routes.
 const ROUTES: [&str; 7] = [
@@ -149,6 +150,16 @@ async fn only_pages_of_allowed_origins_may_use_an_application() {
             let code = ask(route, &everyones.apikey, origin).await;
             assert_ne!(code, "origin-not-allowed", "{route} {origin}");
         }
+        // No browser sends such an origin, and it is not on the list.
+        let body =
+            json!({ "apikey": application.apikey, "clouds": { "dropbox": { "path": "/" } } });
+        let lines = [
+            "Content-Type: application/json",
+            "Origin: https://shöp.test",
+        ];
+        let body = body.to_string();
+        let reply = wire::ask(&application.url, "POST", route, &lines, body.as_bytes()).await;
+        assert_eq!(reply.json()["code"], "origin-not-allowed", "{route}");
     }
 }
 

@@ -233,6 +233,27 @@ async fn an_overwrite_meant_for_another_version_is_refused() {
 }
 
 #[tokio::test]
+async fn a_removal_meant_for_another_version_is_refused() {
+    let service = Service::start().await;
+    let file = service.store("a.txt", "text/plain", b"old").await;
+    let path = format!("/api/file/{}", file.handle);
+    let old = service.get(&path).await.headers()["etag"].clone();
+    assert_eq!(overwrite(&service, &path, "new").await.status(), 200);
+    let new = service.get(&path).await.headers()["etag"].clone();
+    let ask = async |etag| {
+        let ask = service.ask(Method::DELETE, &path);
+        let ask = ask.query(&service.allowing(&["remove"]));
+        ask.header("if-match", etag).send().await.unwrap().status()
+    };
+    assert_eq!(ask(&old).await, 412);
+    assert_eq!(service.get(&path).await.text().await.unwrap(), "new");
+    assert_eq!(ask(&new).await, 200);
+    assert_eq!(service.get(&path).await.status(), 404);
+    assert_eq!(service.actions().await, ["fp.overwrite", "fp.delete"]);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_recorded_takes_the_change_back() {
     let service = Service::start().await;
     let file = service.store("a.txt", "text/plain", b"old").await;

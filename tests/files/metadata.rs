@@ -40,6 +40,19 @@ async fn the_default_set_is_told_on_every_route() {
 }
 
 #[tokio::test]
+async fn the_key_is_told_within_its_container() {
+    let service = Service::start().await;
+    let file = service.store("a.txt", "text/plain", b"abc").await;
+    let sql = "UPDATE files SET container = 'docs' WHERE handle = $1";
+    service.change(sql, file.handle.as_str()).await;
+    let told = service.json(&format!("/{}/metadata", file.handle)).await;
+    let key = file.storage_key.strip_prefix("docs/").unwrap();
+    assert_eq!(told["container"], "docs");
+    assert_eq!((&told["key"], &told["path"]), (&json!(key), &json!(key)));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn only_what_is_asked_for_is_told() {
     let service = Service::start().await;
     let file = service.store("a.txt", "text/plain", b"abc").await;

@@ -171,6 +171,19 @@ impl Service {
         write.await.unwrap();
     }
 
+    /// Runs a statement about one file.
+    pub async fn change(&self, sql: &'static str, handle: &str) {
+        let handle = handle.to_owned();
+        let write = self.database.write(move |tx| {
+            async move {
+                sqlx::query(sql).bind(handle).execute(tx).await?;
+                Ok::<_, DatabaseError>(())
+            }
+            .boxed()
+        });
+        write.await.unwrap();
+    }
+
     async fn insert(&self, file: &StoredFile) {
         let file = file.clone();
         let write = self

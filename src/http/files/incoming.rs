@@ -2,15 +2,11 @@
 
 use std::fmt::Display;
 use std::io;
-use std::time::Duration;
 
-use actix_web::rt::time::timeout;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, pin_mut, stream};
 use tokio::sync::mpsc;
 
-/// How long a client may be silent in the middle of a body.
-const SILENCE: Duration = Duration::from_secs(60);
 /// Chunks on their way: so many a fast client is ahead of the storage.
 const CHUNKS_AHEAD: usize = 8;
 
@@ -34,7 +30,7 @@ pub(super) fn pipe() -> (Feeder, impl Stream<Item = io::Result<Bytes>> + Send) {
 }
 
 impl Feeder {
-    /// Passes a body on until it ends, fails, falls silent, or nobody wants more of it.
+    /// Passes a body on until it ends, fails, or nobody wants more of it.
     pub(super) async fn feed<S, E>(self, body: S)
     where
         S: Stream<Item = Result<Bytes, E>>,
@@ -42,11 +38,10 @@ impl Feeder {
     {
         pin_mut!(body);
         loop {
-            let message = match timeout(SILENCE, body.next()).await {
-                Err(_) => Err(broken("nothing came for too long")),
-                Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-                Ok(Some(Err(error))) => Err(broken(&error.to_string())),
-                Ok(None) => Ok(None),
+            let message = match body.next().await {
+                Some(Ok(chunk)) => Ok(Some(chunk)),
+                Some(Err(error)) => Err(broken(&error.to_string())),
+                None => Ok(None),
             };
             let last = !matches!(message, Ok(Some(_)));
             if self.0.send(message).await.is_err() || last {

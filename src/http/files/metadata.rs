@@ -143,7 +143,7 @@ fn value(permit: &Permit, facts: &Facts, member: &str) -> Value {
             json!(file.source_path)
         }
         "location" => json!(file.provider),
-        "path" | "key" => of_stored(&file.storage_key),
+        "path" | "key" => of_stored(file.key()),
         "container" => of_stored(&file.container),
         "exif" => {
             let text = facts.exif.as_deref();

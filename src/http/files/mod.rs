@@ -23,7 +23,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{Edge, Problem, Refusal, caller};
+use super::{Edge, Problem, Refusal, caller, no_such_method};
 use crate::access::Credentials;
 use crate::files::{FileError, Handle};
 
@@ -117,7 +117,8 @@ async fn metadata_by_handle(
 }
 
 async fn remove_by_handle(edge: Data<Edge>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    remove::remove(&edge, &by_handle(&request)?).await
+    let asked = by_handle(&request)?;
+    remove::remove(&edge, &request, &asked).await
 }
 
 async fn overwrite_by_handle(
@@ -157,12 +158,6 @@ fn by_handle(request: &HttpRequest) -> Result<Asked, Problem> {
 fn handle_in(text: &str) -> Result<Handle, FileError> {
     let (handle, _) = text.split_once('+').unwrap_or((text, ""));
     Handle::parse(handle)
-}
-
-async fn no_such_method() -> Result<HttpResponse, Refusal> {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let message = "this route does not answer to this method";
-    Err(Problem::new(status, "method-not-allowed", message).into())
 }
 
 fn not_implemented(what: &str) -> Problem {
