@@ -25,6 +25,11 @@ impl Clock {
         Self(Arc::new(Utc::now))
     }
 
+    /// A clock for those who know the time from elsewhere.
+    pub fn reading(read: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
     /// A clock that a test moves by hand, starting at the system's time.
     pub fn by_hand() -> (Self, ClockHand) {
         let hand = ClockHand(Arc::new(AtomicI64::new(Self::system().now_ms())));

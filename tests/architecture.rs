@@ -21,7 +21,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("outbound", &[]),
     ("dropbox", &["figures"]),
     ("storage", &["figures"]),
-    ("database", &[]),
+    ("database", &["clock"]),
     ("access", &["clock", "database"]),
     ("connections", &["clock", "database", "access", "dropbox"]),
     (

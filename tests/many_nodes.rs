@@ -17,6 +17,8 @@ mod s3;
 mod scene;
 mod support;
 
+#[path = "many_nodes/clocks.rs"]
+mod clocks;
 #[path = "many_nodes/fleet.rs"]
 mod fleet;
 #[path = "many_nodes/front.rs"]

@@ -39,7 +39,7 @@ const LEAST_GRACE: Duration = Duration::from_secs(1);
 pub struct Tools {
     /// The catalog's database.
     pub database: Database,
-    /// What time it is.
+    /// What time it is for all who share the database.
     pub clock: Clock,
     /// Seals secrets.
     pub master_key: MasterKey,
@@ -60,6 +60,7 @@ impl Tools {
         let data_dir = data_dir(settings)?;
         let master_key = master_key::load(&settings.server.master_key, &data_dir)?;
         let database = Database::open(&settings.database, &data_dir).await?;
+        let clock = database.shared_clock(clock).await?;
         let applications = Applications::new(database.clone(), master_key.clone(), clock.clone());
         let tokens = ManagementTokens::new(database.clone(), clock.clone());
         let accounts = Accounts::new(database.clone(), clock.clone());

@@ -191,7 +191,7 @@ impl Connections {
             if good && stale != Some(&connection.access_token) {
                 return Ok((connection.access_token, connection.access_expires_at));
             }
-            if self.take_lease(&connection, now).await? {
+            if self.take_lease(&connection).await? {
                 return self.refresh(&connection).await;
             }
             // Another node is at it. Its lease ends, so this does too.
@@ -201,19 +201,21 @@ impl Connections {
 
     /// Whether it is ours to refresh: nobody else is at it, and nobody has done it since the row
     /// was read.
-    async fn take_lease(&self, seen: &Connection, now: i64) -> Result<bool, ConnectionError> {
-        let until = now + ms(self.inner.settings.refresh_lease);
+    async fn take_lease(&self, seen: &Connection) -> Result<bool, ConnectionError> {
+        let lease = ms(self.inner.settings.refresh_lease);
+        let clock = self.inner.needs.clock.clone();
         let (id, expires) = (seen.id, seen.access_expires_at);
         self.inner
             .needs
             .database
             .write(move |tx| {
                 async move {
+                    let now = clock.now_ms();
                     let done = sqlx::query(
                         "UPDATE connections SET refresh_lease_until = $1 \
                          WHERE id = $2 AND access_expires_at = $3 AND refresh_lease_until <= $4",
                     )
-                    .bind(until)
+                    .bind(now.saturating_add(lease))
                     .bind(id)
                     .bind(expires)
                     .bind(now)

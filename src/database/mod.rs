@@ -3,12 +3,14 @@
 //! SQLite and PostgreSQL stand behind one type. Reads take a connection from a pool; writes are
 //! given as a closure that runs inside one transaction. On PostgreSQL that is a transaction of
 //! a pooled connection; on SQLite all writes pass through one task that commits many at once
-//! (`writer.rs`). Knows no table's meaning.
+//! (`writer.rs`). It also tells the time by which several nodes agree (`shared_clock.rs`). Knows
+//! no table's meaning.
 //!
-//! Uses none of our rooms. Used by every room that keeps something.
+//! Uses `clock`. Used by every room that keeps something.
 
 mod error;
 mod migrate;
+mod shared_clock;
 mod writer;
 
 use std::path::Path;
@@ -173,14 +175,19 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::Unavailable`] when it does not answer.
     pub async fn now_ms(&self) -> Result<i64, DatabaseError> {
+        let mut connection = self.read().await?;
+        self.now_on(&mut connection).await
+    }
+
+    async fn now_on(&self, connection: &mut Tx) -> Result<i64, DatabaseError> {
         let sql = match self.dialect {
             Dialect::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+            // Not now(): that is when the transaction began.
             Dialect::Postgres => {
-                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+                "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"
             }
         };
-        let mut connection = self.read().await?;
-        let (now,): (i64,) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+        let (now,): (i64,) = sqlx::query_as(sql).fetch_one(connection).await?;
         Ok(now)
     }
 

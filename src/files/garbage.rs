@@ -15,12 +15,15 @@ use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
 use crate::storage::{PROBE, Storage, StorageError, StorageKey};
 
-/// How long whoever has taken a row may need to remove its object before another tries, too: to
-/// remove an object twice does no harm.
-const REMOVAL_LEASE: Duration = Duration::from_secs(30);
+/// How long whoever has taken a row keeps others from it. They may then remove the object a second
+/// time, which does no harm, and forget the row, so nobody begins a removal late in their lease:
+/// something else may lie under the key by then.
+const REMOVAL_LEASE: Duration = Duration::from_secs(60);
+/// How long after it was taken an object's removal may begin.
+const REMOVAL_BEGINS: Duration = Duration::from_secs(30);
 /// When an object is removed again that the storage would not remove.
 const AGAIN: Duration = Duration::from_secs(10);
-/// How long an upload may take at most, and a day of grace for clocks that differ.
+/// How long an upload may take at most, and a day of grace.
 const DRAFT_LIFETIME: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// How often drafts of dead uploads are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -62,9 +65,9 @@ impl Garbage {
         lasts: Duration,
     ) -> Result<Reservation, FileError> {
         let key = key.as_str().to_owned();
-        let until = self.after(lasts);
+        let clock = self.clock.clone();
         self.database
-            .write(move |tx| async move { hold(tx, &key, until).await }.boxed())
+            .write(move |tx| async move { hold(tx, &key, clock.now_ms(), lasts).await }.boxed())
             .await
     }
 
@@ -73,12 +76,12 @@ impl Garbage {
     /// # Errors
     /// When the database fails; the object is then removed when the reservation lapses.
     pub async fn release(&self, reservation: Reservation) -> Result<(), FileError> {
-        let now = self.clock.now_ms();
+        let clock = self.clock.clone();
         self.database
             .write(move |tx| {
                 async move {
                     sqlx::query("UPDATE garbage SET not_before = $1 WHERE id = $2 AND taken = 0")
-                        .bind(now)
+                        .bind(clock.now_ms())
                         .bind(reservation.id)
                         .execute(tx)
                         .await?;
@@ -98,10 +101,13 @@ impl Garbage {
     pub async fn collect(&self, limit: u32) -> Result<usize, FileError> {
         let (mut removed, mut kept) = (Vec::new(), Vec::new());
         let mut away = false;
+        // Before they are taken: by a later moment the lease would seem to last longer.
+        let begun = Instant::now();
         for (id, key) in self.take(limit).await? {
+            let late = begun.elapsed() >= REMOVAL_BEGINS;
             let outcome = match StorageKey::parse(&key) {
                 // A storage that does not answer is not asked two hundred times.
-                Ok(_) if away => Err(None),
+                Ok(_) if away || late => Err(None),
                 Ok(key) => self.storage.delete(&key).await.map_err(Some),
                 // No object can bear such a key.
                 Err(_) => Ok(()),
@@ -115,7 +121,7 @@ impl Garbage {
                 Err(_) => kept.push(id),
             }
         }
-        let (count, again) = (removed.len(), self.after(AGAIN));
+        let (count, clock) = (removed.len(), self.clock.clone());
         if removed.is_empty() && kept.is_empty() {
             return Ok(0);
         }
@@ -124,7 +130,7 @@ impl Garbage {
                 async move {
                     forget(tx, &removed).await?;
                     // Still taken: a removal that seemed to fail may yet reach the storage.
-                    put_off(tx, &kept, again).await
+                    put_off(tx, &kept, clock.now_ms(), AGAIN).await
                 }
                 .boxed()
             })
@@ -165,10 +171,11 @@ impl Garbage {
 
     /// Marks what is due as taken, so that no file can adopt it any more.
     async fn take(&self, limit: u32) -> Result<Vec<(i64, String)>, FileError> {
-        let (now, lease) = (self.clock.now_ms(), self.after(REMOVAL_LEASE));
+        let clock = self.clock.clone();
         self.database
             .write(move |tx| {
                 async move {
+                    let now = clock.now_ms();
                     // A key that a file names is not garbage, whatever the list says.
                     sqlx::query(
                         "DELETE FROM garbage WHERE not_before <= $1 AND EXISTS (SELECT 1 FROM \
@@ -186,7 +193,7 @@ impl Garbage {
                          AND held.not_before > $2) \
                          ORDER BY not_before LIMIT $3) RETURNING id, storage_key",
                     )
-                    .bind(lease)
+                    .bind(later(now, REMOVAL_LEASE))
                     .bind(now)
                     .bind(i64::from(limit))
                     .fetch_all(&mut *tx)
@@ -199,10 +206,10 @@ impl Garbage {
             })
             .await
     }
+}
 
-    fn after(&self, wait: Duration) -> i64 {
-        self.clock.now_ms().saturating_add(as_ms(wait))
-    }
+fn later(now_ms: i64, wait: Duration) -> i64 {
+    now_ms.saturating_add(as_ms(wait))
 }
 
 fn as_ms(time: Duration) -> i64 {
@@ -220,12 +227,17 @@ fn began(upload_id: &str) -> Option<i64> {
 
 /// Announces that an object will be written under this key, inside the transaction that says who
 /// writes it: until then neither this object nor a predecessor is removed. Ended by [`settle`],
-/// [`give_up`] or [`let_go`]; a hold that nobody ends lapses at `until_ms`, and then the object is
-/// removed unless a file names it.
+/// [`give_up`] or [`let_go`]; a hold that nobody ends lapses when it has lasted for `lasts`, and
+/// then the object is removed unless a file names it.
 ///
 /// # Errors
 /// [`FileError::BeingRemoved`] while an older object of this key is on its way out.
-pub async fn hold(tx: &mut Tx, storage_key: &str, until_ms: i64) -> Result<Reservation, FileError> {
+pub async fn hold(
+    tx: &mut Tx,
+    storage_key: &str,
+    now_ms: i64,
+    lasts: Duration,
+) -> Result<Reservation, FileError> {
     // First this, then the look: the other way round a removal could begin between the two.
     sqlx::query("DELETE FROM garbage WHERE storage_key = $1 AND taken = 0")
         .bind(storage_key.to_owned())
@@ -241,7 +253,7 @@ pub async fn hold(tx: &mut Tx, storage_key: &str, until_ms: i64) -> Result<Reser
     let row =
         sqlx::query("INSERT INTO garbage (storage_key, not_before) VALUES ($1, $2) RETURNING id")
             .bind(storage_key.to_owned())
-            .bind(until_ms)
+            .bind(later(now_ms, lasts))
             .fetch_one(&mut *tx)
             .await?;
     Ok(Reservation {
@@ -324,10 +336,10 @@ pub async fn discard(tx: &mut Tx, storage_key: &str, now_ms: i64) -> Result<(), 
     Ok(())
 }
 
-async fn put_off(tx: &mut Tx, ids: &[i64], until_ms: i64) -> Result<(), FileError> {
+async fn put_off(tx: &mut Tx, ids: &[i64], now_ms: i64, wait: Duration) -> Result<(), FileError> {
     for id in ids {
         sqlx::query("UPDATE garbage SET not_before = $1 WHERE id = $2")
-            .bind(until_ms)
+            .bind(later(now_ms, wait))
             .bind(*id)
             .execute(&mut *tx)
             .await?;

@@ -1,8 +1,10 @@
 //! The ledger of picks: each is written down before the first byte moves.
 //!
 //! A pick belongs to the node that holds its lease. A node that dies stops renewing it, and
-//! another takes the pick over. Leases are compared by the node's clock with a margin, because
-//! clocks of nodes differ.
+//! another takes the pick over. Leases go by the clock that all nodes share, read inside the
+//! transaction, so that a wait for a connection shortens none.
+
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::Row;
@@ -60,11 +62,11 @@ pub(super) struct Ledger {
     clock: Clock,
     /// Names this process among all that share the database.
     owner: String,
-    lease_ms: i64,
+    lease: Duration,
 }
 
 /// How long a key is held for a copy at most.
-const HOLD_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Marks a storage key in the ledger as one that bears no handle; no key begins so.
 const SHARED: &str = "/";
 
@@ -72,14 +74,12 @@ const COLUMNS: &str = "id, application_id, connection_id, source_path, request, 
      attempts, lease_until";
 
 impl Ledger {
-    pub fn new(database: Database, clock: Clock, lease: std::time::Duration) -> Self {
-        let owner = crate::access::random_name(16);
-        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
+    pub fn new(database: Database, clock: Clock, lease: Duration) -> Self {
         Self {
             database,
             clock,
-            owner,
-            lease_ms,
+            owner: crate::access::random_name(16),
+            lease,
         }
     }
 
@@ -92,12 +92,12 @@ impl Ledger {
     ) -> Result<(Entry, bool), PickError> {
         let text = serde_json::json!(wanted).to_string();
         let handle = Handle::generate();
-        let (now, until) = self.lease();
         let (me, request) = (self.clone(), request.clone());
         let dedup = dedup.to_owned();
         self.database
             .write(move |tx| {
                 async move {
+                    let (now, until) = me.lease();
                     let added = sqlx::query(
                         "INSERT INTO picks (application_id, session_hash, connection_id, dedup, \
                          source_path, request, handle, attempts, lease_owner, lease_until, \
@@ -132,12 +132,12 @@ impl Ledger {
     /// Takes over a pick whose lease has run out, or that failed and is asked for again.
     /// Answers whether it is ours now.
     pub async fn take_over(&self, entry: &Entry) -> Result<bool, PickError> {
-        let (now, until) = self.lease();
         let (me, entry) = (self.clone(), entry.clone());
         let was = entry.state == State::Failed;
         self.database
             .write(move |tx| {
                 async move {
+                    let (now, until) = me.lease();
                     // The count of attempts is the fence: of two nodes that try, one finds it
                     // changed. A failed pick that is asked for again starts counting anew.
                     let taken = sqlx::query(
@@ -164,12 +164,12 @@ impl Ledger {
 
     /// Says that we still work on a pick, and how far we are; `false` when it is ours no more.
     pub async fn renew(&self, id: i64, copied: u64) -> Result<bool, PickError> {
-        let (now, until) = self.lease();
-        let owner = self.owner.clone();
+        let me = self.clone();
         let copied = i64::try_from(copied).unwrap_or(i64::MAX);
         self.database
             .write(move |tx| {
                 async move {
+                    let (now, until) = me.lease();
                     let done = sqlx::query(
                         "UPDATE picks SET lease_until = $1, updated_at = $2, copied = $3 \
                          WHERE id = $4 AND lease_owner = $5 AND state = 0",
@@ -178,7 +178,7 @@ impl Ledger {
                     .bind(now)
                     .bind(copied)
                     .bind(id)
-                    .bind(owner)
+                    .bind(me.owner)
                     .execute(tx)
                     .await?;
                     Ok::<_, PickError>(done.rows_affected() == 1)
@@ -224,10 +224,11 @@ impl Ledger {
     /// just now keeps nothing.
     pub async fn fail(&self, id: i64, error: &PickError) -> Result<bool, PickError> {
         let (code, message) = (error.code(), error.to_string());
-        let (now, owner) = (self.clock.now_ms(), self.owner.clone());
+        let me = self.clone();
         self.database
             .write(move |tx| {
                 async move {
+                    let now = me.clock.now_ms();
                     let done = sqlx::query(
                         "UPDATE picks SET state = 2, updated_at = $1, error_code = $2, \
                          error_message = $3 WHERE id = $4 AND lease_owner = $5 AND state = 0",
@@ -236,7 +237,7 @@ impl Ledger {
                     .bind(code.to_owned())
                     .bind(message)
                     .bind(id)
-                    .bind(owner)
+                    .bind(me.owner)
                     .execute(&mut *tx)
                     .await?;
                     if done.rows_affected() == 0 {
@@ -263,11 +264,11 @@ impl Ledger {
     /// [`PickError::LeaseLost`] when another node has the pick, [`PickError::PathTaken`] while an
     /// older object of this key is on its way out.
     pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Placed, PickError> {
-        let (key, now) = (key.to_owned(), self.clock.now_ms());
-        let owner = self.owner.clone();
+        let (key, me) = (key.to_owned(), self.clone());
         self.database
             .write(move |tx| {
                 async move {
+                    let now = me.clock.now_ms();
                     let marked = if shared {
                         format!("{SHARED}{key}")
                     } else {
@@ -280,7 +281,7 @@ impl Ledger {
                     )
                     .bind(marked.clone())
                     .bind(id)
-                    .bind(owner)
+                    .bind(me.owner)
                     .execute(&mut *tx)
                     .await?;
                     if ours.rows_affected() == 0 {
@@ -289,7 +290,7 @@ impl Ledger {
                     if before != marked {
                         vacate(tx, &before, now).await?;
                     }
-                    garbage::hold(tx, &key, now + HOLD_MS).await?;
+                    garbage::hold(tx, &key, now, HOLD).await?;
                     Ok(if before == marked {
                         Placed::Here
                     } else {
@@ -358,13 +359,14 @@ impl Ledger {
     }
 
     /// A third of the lease: how often it is renewed.
-    pub fn renewal(&self) -> std::time::Duration {
-        std::time::Duration::from_millis(u64::try_from(self.lease_ms / 3).unwrap_or(1000).max(50))
+    pub fn renewal(&self) -> Duration {
+        (self.lease / 3).max(Duration::from_millis(50))
     }
 
     fn lease(&self) -> (i64, i64) {
-        let now = self.clock.now_ms();
-        (now, now.saturating_add(self.lease_ms))
+        let (now, lease) = (self.clock.now_ms(), self.lease.as_millis());
+        let until = now.saturating_add(i64::try_from(lease).unwrap_or(i64::MAX));
+        (now, until)
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
 
+use crate::clocks;
 use crate::front::Front;
 use crate::own_postgres::OwnPostgres;
 use crate::processes::{Dropbox, Person, Service};
 use crate::proxy::Proxy;
 use crate::s3::Bucket;
-use crate::scene::{QUICK, Tally, files_below, ids_and_bodies};
+use crate::scene::{QUICK, Tally, UNTIL_QUIET, files_below, ids_and_bodies};
 use crate::support::redis::RedisServer;
 use crate::support::subscriber::Subscriber;
 
@@ -36,6 +37,11 @@ pub struct Fleet {
 
 impl Fleet {
     pub async fn start(more: &[(&str, &str)]) -> Self {
+        Self::start_with_clocks(more, [0, 0, 0]).await
+    }
+
+    /// The same with clocks that are so many seconds ahead, of both nodes and of the worker.
+    pub async fn start_with_clocks(more: &[(&str, &str)], ahead: [i64; 3]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let dropbox = Dropbox::start(dir.path());
         let (postgres, redis, bucket) =
@@ -53,13 +59,17 @@ impl Fleet {
             ("LONGSHORE_PUBLIC_URL", &proxy.url),
         ]);
         settings.extend(more);
-        let start = |program, name: &str| {
+        let start = |program, name: &str, ahead| {
             let dir = dir.path().join(name);
             std::fs::create_dir(&dir).unwrap();
+            let clock = clocks::ahead_by(ahead);
+            let mut settings = settings.clone();
+            settings.extend(clock.iter().map(|(name, value)| (*name, value.as_str())));
             Service::start_as(program, &dir, &dropbox.url, &settings)
         };
-        let nodes = vec![start("serve", "a"), start("serve", "b")];
-        let worker = start("worker", "w");
+        let [first, second, third] = ahead;
+        let nodes = vec![start("serve", "a", first), start("serve", "b", second)];
+        let worker = start("worker", "w", third);
         proxy.start(&[&nodes[0].url, &nodes[1].url]).await;
         let mut application = nodes[0].application();
         application.url.clone_from(&proxy.url);
@@ -131,7 +141,7 @@ impl Fleet {
                  SELECT id, 'garbage ' || storage_key || ' ' || taken || ' ' || not_before \
                  FROM garbage";
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < UNTIL_QUIET,
                 "it does not become quiet: {:?}, {:?}\n{}",
                 self.pairs(state).await,
                 self.objects().1,

@@ -175,7 +175,7 @@ async fn a_storm_over_two_nodes_and_a_worker_loses_nothing() {
 }
 
 /// An endpoint that fails is tried at the offsets of the settings, within two seconds.
-async fn the_schedule_holds(fleet: &Fleet) {
+pub async fn the_schedule_holds(fleet: &Fleet) {
     const FAILING: &str = "/failing";
     let offsets: [i64; 5] = [2, 4, 8, 16, 32];
     let files = 8;
