@@ -39,6 +39,9 @@ mod slow_bodies;
 #[path = "api/secrets.rs"]
 mod secrets;
 
+#[path = "api/master_key.rs"]
+mod master_key;
+
 #[path = "api/metrics.rs"]
 mod metrics;
 

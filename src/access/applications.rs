@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use sqlx::Row;
 
+use super::reseal::SealedColumn;
 use super::{AccessError, Call, Credentials, MasterKey, Policy, Purpose, Subject, rules};
 use crate::clock::Clock;
 use crate::database::Database;
@@ -128,6 +129,20 @@ pub struct Applications {
     clock: Clock,
     remembered: Arc<RwLock<Remembered>>,
 }
+
+/// Where secrets of applications are kept.
+pub const SEALED: [SealedColumn; 2] = [
+    SealedColumn {
+        table: "applications",
+        column: "secret",
+        purpose: Purpose::ApplicationSecret,
+    },
+    SealedColumn {
+        table: "applications",
+        column: "dropbox_app_secret",
+        purpose: Purpose::DropboxAppSecret,
+    },
+];
 
 const COLUMNS: &str = "id, name, apikey, secret, security_enabled, allowed_origins, \
      dropbox_app_key, dropbox_app_secret, storage_path";

@@ -10,6 +10,7 @@
 mod accounts;
 mod applications;
 mod policy;
+mod reseal;
 mod rules;
 mod seal;
 mod tokens;
@@ -18,9 +19,10 @@ use crate::database::DatabaseError;
 
 pub use accounts::Accounts;
 pub use applications::{
-    Application, ApplicationId, Applications, Change, NewApplication, OwnDropboxApp,
+    Application, ApplicationId, Applications, Change, NewApplication, OwnDropboxApp, SEALED,
 };
 pub use policy::{Call, Credentials, Policy, Subject, sign_policy};
+pub use reseal::{Resealed, SealedColumn, reseal};
 pub use seal::{MasterKey, Purpose, SealError};
 pub use tokens::{ManagementToken, ManagementTokens, Scope};
 

@@ -11,12 +11,12 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use super::{Service, Tools, demo, doctor, logging};
-use crate::access::{NewApplication, OwnDropboxApp, Scope};
+use crate::access::{self, NewApplication, OwnDropboxApp, Scope};
 use crate::clock::{Clock, from_ms};
 use crate::config::Settings;
 use crate::http;
 use crate::outbound::OutboundError;
-use crate::sandbox;
+use crate::{connections, sandbox, webhooks};
 
 /// A self-hosted file picker backend for Dropbox.
 #[derive(Parser)]
@@ -59,6 +59,8 @@ enum Program {
         #[command(subcommand)]
         action: TokenAction,
     },
+    /// Seal every kept secret anew that another master key sealed, so that it can be forgotten.
+    Reseal,
     /// Check the settings; start nothing.
     CheckConfig,
     /// Try every outside part (database, Redis, storage, Dropbox, clock, public address) and say
@@ -201,6 +203,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 eprintln!("the database is up to date");
                 Ok(())
             }
+            Program::Reseal => reseal(&settings, clock).await,
             Program::Doctor => doctor::run(&settings, clock).await,
             Program::CheckConfig => {
                 eprintln!("the settings are right");
@@ -389,6 +392,28 @@ async fn create_account(settings: &Settings, clock: Clock, email: &str) -> anyho
     tools.accounts.create(email, password).await?;
     eprintln!("account {email} is made");
     tools.database.close().await;
+    Ok(())
+}
+
+async fn reseal(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
+    let tools = Tools::open(settings, clock).await?;
+    let rooms = [
+        access::SEALED.as_slice(),
+        &connections::SEALED,
+        &webhooks::SEALED,
+    ];
+    let done = access::reseal(&tools.database, &tools.master_key, &rooms.concat()).await?;
+    tools.database.close().await;
+    let access::Resealed {
+        anew,
+        present,
+        closed,
+    } = done;
+    eprintln!("{anew} secrets were sealed anew, {present} had the present key before");
+    if closed > 0 {
+        bail!("{closed} secrets cannot be opened with any of the keys; the log names them");
+    }
+    eprintln!("the other master keys can be taken away");
     Ok(())
 }
 

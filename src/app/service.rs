@@ -58,7 +58,7 @@ impl Tools {
     /// When the folder, the key or the database cannot be used.
     pub async fn open(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
         let data_dir = data_dir(settings)?;
-        let master_key = master_key::load(&settings.server.master_key, &data_dir)?;
+        let master_key = master_key::load(&settings.server, &data_dir)?;
         let database = Database::open(&settings.database, &data_dir).await?;
         let clock = database.shared_clock(clock).await?;
         let applications = Applications::new(database.clone(), master_key.clone(), clock.clone());

@@ -62,6 +62,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// 32 bytes in base64; empty: generated into the data folder.
     pub master_key: String,
+    /// Keys that open what they sealed, while the master key is changed.
+    pub other_master_keys: Vec<String>,
     /// Threads of the outbound runtime; 0: one for each core, at least two.
     pub outbound_threads: usize,
 }
@@ -168,18 +170,7 @@ impl Settings {
         if let Err(error) = storage::check(&self.storage) {
             refuse("storage", &error.to_string());
         }
-        if !self.server.master_key.is_empty()
-            && let Err(error) = access::MasterKey::parse(&self.server.master_key)
-        {
-            refuse("server.master_key", &error.to_string());
-        }
-        let on_postgres = self.database.url.starts_with("postgres");
-        if on_postgres && self.server.master_key.is_empty() {
-            refuse(
-                "server.master_key",
-                "is required with PostgreSQL: all nodes must share it",
-            );
-        }
+        self.check_master_keys(&mut refuse);
         let one_only = self.dropbox.app_key.is_empty() != self.dropbox.app_secret.is_empty();
         if one_only {
             refuse(
@@ -188,6 +179,35 @@ impl Settings {
             );
         }
         faults
+    }
+
+    fn check_master_keys(&self, refuse: &mut impl FnMut(&str, &str)) {
+        if !self.server.master_key.is_empty()
+            && let Err(error) = access::MasterKey::parse(&self.server.master_key)
+        {
+            refuse("server.master_key", &error.to_string());
+        }
+        let others = &self.server.other_master_keys;
+        for error in others
+            .iter()
+            .filter_map(|key| access::MasterKey::parse(key).err())
+        {
+            refuse("server.other_master_keys", &error.to_string());
+        }
+        if !others.is_empty() && self.server.master_key.is_empty() {
+            refuse(
+                "server.other_master_keys",
+                "stands beside server.master_key; beside a key that is kept in the data folder, \
+                 write others into the same file",
+            );
+        }
+        let on_postgres = self.database.url.starts_with("postgres");
+        if on_postgres && self.server.master_key.is_empty() {
+            refuse(
+                "server.master_key",
+                "is required with PostgreSQL: all nodes must share it",
+            );
+        }
     }
 }
 

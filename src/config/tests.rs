@@ -61,6 +61,10 @@ fn a_fault_does_not_quote_a_secret() {
     assert!(!faults.join("\n").contains("hunter2"), "{faults:?}");
     let faults = load("[server]\nmaster_key = \"hunter2", &[]).unwrap_err();
     assert!(!faults.join("\n").contains("hunter2"), "{faults:?}");
+    let others = [("LONGSHORE_OTHER_MASTER_KEYS", "hunter2,hunter3")];
+    let faults = load("", &others).unwrap_err().join("\n");
+    assert!(faults.contains("other_master_keys"), "{faults}");
+    assert!(!faults.contains("hunter"), "{faults}");
 }
 
 #[test]
@@ -70,6 +74,10 @@ fn debugging_output_shows_no_secret() {
         &[
             (
                 "LONGSHORE_MASTER_KEY",
+                "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0=",
+            ),
+            (
+                "LONGSHORE_OTHER_MASTER_KEYS",
                 "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0=",
             ),
             (

@@ -64,6 +64,9 @@ pub(super) struct Journey {
     pub intent: Intent,
     pub begun_ms: i64,
     pub nonce: String,
+    /// The PKCE verifier: 64 hex digits that follow from the nonce under the key that sealed the
+    /// state. It does not travel with it.
+    pub verifier: String,
     pub return_url: Option<String>,
 }
 
@@ -86,15 +89,17 @@ impl Connections {
             return Err(ConnectionError::ReturnUrlTooLong);
         }
         let needs = &self.inner.needs;
+        let nonce = random_name(22);
         let journey = Journey {
             application_id: application.id,
             session_hash: session.hash.clone(),
             intent,
             begun_ms: needs.clock.now_ms(),
-            nonce: random_name(22),
+            verifier: verifier(&needs.master_key, &nonce),
+            nonce,
             return_url: return_url.map(str::to_owned),
         };
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(journey.verifier(&needs.master_key)));
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&journey.verifier));
         Ok(needs.dropbox.authorize_url(
             &app,
             &AuthorizeRequest {
@@ -120,12 +125,11 @@ impl Connections {
     }
 }
 
-impl Journey {
-    /// The PKCE verifier: 64 hex digits that follow from the nonce under our key alone.
-    pub fn verifier(&self, key: &MasterKey) -> String {
-        key.mac("pkce verifier", &self.nonce)
-    }
+fn verifier(key: &MasterKey, nonce: &str) -> String {
+    key.mac("pkce verifier", nonce)
+}
 
+impl Journey {
     fn seal(&self, key: &MasterKey) -> Result<String, ConnectionError> {
         let text = format!(
             "{} {} {} {} {} {}",
@@ -142,8 +146,10 @@ impl Journey {
     fn open(key: &MasterKey, state: &str) -> Option<Self> {
         let sealed = URL_SAFE_NO_PAD.decode(state).ok()?;
         let text = key.open(Purpose::Link, &sealed).ok()?;
+        // Begun under another key, it can be ended only under that one.
+        let maker = key.that_sealed(&sealed).ok()?;
         let mut parts = text.splitn(6, ' ');
-        Some(Self {
+        let mut journey = Self {
             application_id: ApplicationId(parts.next()?.parse().ok()?),
             session_hash: parts.next()?.to_owned(),
             intent: match parts.next()? {
@@ -153,11 +159,14 @@ impl Journey {
             },
             begun_ms: parts.next()?.parse().ok()?,
             nonce: parts.next()?.to_owned(),
+            verifier: String::new(),
             return_url: parts
                 .next()
                 .filter(|url| !url.is_empty())
                 .map(str::to_owned),
-        })
+        };
+        journey.verifier = verifier(&maker, &journey.nonce);
+        Some(journey)
     }
 }
 
@@ -168,12 +177,14 @@ mod tests {
     #[test]
     fn the_longest_state_fits_into_what_dropbox_gives_back() {
         let key = MasterKey::parse(&MasterKey::generate()).unwrap();
+        let nonce = random_name(22);
         let journey = Journey {
             application_id: ApplicationId(i64::MAX),
             session_hash: "f".repeat(64),
             intent: Intent::SaveAs,
             begun_ms: 99_999_999_999_999,
-            nonce: random_name(22),
+            verifier: verifier(&key, &nonce),
+            nonce,
             return_url: Some("u".repeat(LONGEST_RETURN_URL)),
         };
         let state = journey.seal(&key).unwrap();

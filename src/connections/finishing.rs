@@ -138,8 +138,8 @@ impl Connections {
         let code = code_of(answer)?;
         let dropbox = &self.inner.needs.dropbox;
         let uri = self.redirect_uri(journey.intent);
-        let verifier = journey.verifier(&self.inner.needs.master_key);
-        let exchanged = dropbox.exchange_code(&app, &code, &uri, &verifier).await;
+        let exchanged = dropbox.exchange_code(&app, &code, &uri, &journey.verifier);
+        let exchanged = exchanged.await;
         let grant = exchanged.map_err(|error| Failure::of_exchange(error, uri))?;
         let connected = self
             .welcome(&app, journey, state_hash.to_owned(), &grant)

@@ -28,7 +28,10 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::watch;
 
-use crate::access::{AccessError, Application, Applications, MasterKey, OwnDropboxApp, SealError};
+use crate::access::{
+    AccessError, Application, Applications, MasterKey, OwnDropboxApp, Purpose, SealError,
+    SealedColumn,
+};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::dropbox::{AppCredentials, Dropbox, DropboxError, Secret};
@@ -116,6 +119,20 @@ impl From<sqlx::Error> for ConnectionError {
         Self::Database(error.into())
     }
 }
+
+/// Where people's tokens are kept.
+pub const SEALED: [SealedColumn; 2] = [
+    SealedColumn {
+        table: "connections",
+        column: "refresh_token",
+        purpose: Purpose::DropboxToken,
+    },
+    SealedColumn {
+        table: "connections",
+        column: "access_token",
+        purpose: Purpose::DropboxToken,
+    },
+];
 
 impl Connections {
     /// Connections made of these parts.

@@ -4,8 +4,10 @@
 //! application: a token that somebody invented, or that another application's page holds, is
 //! told apart without a row in the database, so that pages which never connect write nothing.
 
-use crate::access::{Application, MasterKey, random_secret, same_secret, token_hash};
+use crate::access::{Application, MasterKey, random_secret, token_hash};
 
+/// What the tag is bound to.
+const LABEL: &str = "session token";
 /// Hex digits of the tag: 128 bits.
 const TAG_DIGITS: usize = 32;
 /// Letters of a token at most; ours have fewer than 100.
@@ -22,7 +24,8 @@ pub(super) struct Genuine {
 /// Makes a token for a person at this application's picker.
 pub(super) fn mint(key: &MasterKey, application: &Application, now_ms: i64) -> String {
     let body = format!("{}.{:x}", random_secret(), now_ms / 1000);
-    let tag = tag(key, application, &body);
+    let mut tag = key.mac(LABEL, &bound(application, &body));
+    tag.truncate(TAG_DIGITS);
     format!("{body}.{tag}")
 }
 
@@ -32,8 +35,8 @@ pub(super) fn read(key: &MasterKey, application: &Application, token: &str) -> O
         return None;
     }
     let (body, given) = token.rsplit_once('.')?;
-    let expected = tag(key, application, body);
-    if !same_secret(&expected, given) {
+    let bound = bound(application, body);
+    if given.len() != TAG_DIGITS || !key.has_made(given, LABEL, &bound) {
         return None;
     }
     let (_, minted) = body.rsplit_once('.')?;
@@ -43,8 +46,7 @@ pub(super) fn read(key: &MasterKey, application: &Application, token: &str) -> O
     })
 }
 
-fn tag(key: &MasterKey, application: &Application, body: &str) -> String {
-    let mut tag = key.mac("session token", &format!("{}.{body}", application.id.0));
-    tag.truncate(TAG_DIGITS);
-    tag
+/// What the tag is made over.
+fn bound(application: &Application, body: &str) -> String {
+    format!("{}.{body}", application.id.0)
 }

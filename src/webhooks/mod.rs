@@ -38,7 +38,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{MasterKey, SealError};
+use crate::access::{MasterKey, Purpose, SealError, SealedColumn};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::events::Listener;
@@ -94,6 +94,20 @@ impl From<OutboundError> for WebhookError {
         Self::Invalid(error.to_string())
     }
 }
+
+/// Where secrets of endpoints are kept.
+pub const SEALED: [SealedColumn; 2] = [
+    SealedColumn {
+        table: "endpoints",
+        column: "secret",
+        purpose: Purpose::EndpointSecret,
+    },
+    SealedColumn {
+        table: "endpoints",
+        column: "other_secret",
+        purpose: Purpose::EndpointSecret,
+    },
+];
 
 /// What all parts of this room work with.
 struct Room {
