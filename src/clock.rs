@@ -13,7 +13,10 @@ use chrono::{DateTime, Utc};
 
 /// Tells the time; cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+pub struct Clock {
+    read: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    by_hand: bool,
+}
 
 impl Clock {
     /// The system's clock.
@@ -22,25 +25,36 @@ impl Clock {
             clippy::disallowed_methods,
             reason = "this is where the time comes from"
         )]
-        Self(Arc::new(Utc::now))
+        Self::reading(Utc::now)
     }
 
     /// A clock for those who know the time from elsewhere.
     pub fn reading(read: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
+        Self {
+            read: Arc::new(read),
+            by_hand: false,
+        }
     }
 
     /// A clock that a test moves by hand, starting at the system's time.
     pub fn by_hand() -> (Self, ClockHand) {
         let hand = ClockHand(Arc::new(AtomicI64::new(Self::system().now_ms())));
         let read = hand.clone();
-        let clock = Self(Arc::new(move || from_ms(read.0.load(Ordering::SeqCst))));
+        let clock = Self {
+            by_hand: true,
+            ..Self::reading(move || from_ms(read.0.load(Ordering::SeqCst)))
+        };
         (clock, hand)
+    }
+
+    /// Whether somebody moves it by hand: then nobody else's time may stand in for it.
+    pub fn is_by_hand(&self) -> bool {
+        self.by_hand
     }
 
     /// The time now.
     pub fn now(&self) -> DateTime<Utc> {
-        (self.0)()
+        (self.read)()
     }
 
     /// The time now, in milliseconds since the epoch: the form in which the database keeps times.

@@ -694,13 +694,13 @@ async fn a_picker_that_opens_is_told_only_where_somebody_asks() {
     scene.post("/prefetch", opens.clone()).await;
     assert_eq!(recorded(&scene, "fp.dialog").await, 0);
     let endpoint = "INSERT INTO endpoints (application_id, url, event, secret, created_at, \
-         updated_at) VALUES (1, 'https://hooks.example.test/', 'fp.dialog', x'00', 0, 0)";
+         updated_at) VALUES (1, 'https://hooks.example.test/', 'fp.dialog', $1, 0, 0)";
     let tools = scene.tools().await;
     let made: Result<(), DatabaseError> = tools
         .database
         .write(move |tx| {
             async move {
-                sqlx::query(endpoint).execute(tx).await?;
+                sqlx::query(endpoint).bind(vec![0_u8]).execute(tx).await?;
                 Ok(())
             }
             .boxed()

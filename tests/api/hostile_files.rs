@@ -5,12 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::hostile::Victim;
+use crate::processes::outgrown;
 use crate::wire;
 
 #[tokio::test]
 async fn a_file_may_be_called_anything_in_dropbox() {
     let victim = Victim::start(&[]).await;
-    let long = format!("{}.txt", "é".repeat(120));
+    // The S3 server of the tests names a file by the base64 of a key, which must fit its disk.
+    let letters = if outgrown() { 40 } else { 120 };
+    let long = format!("{}.txt", "é".repeat(letters));
     let names = [
         "..x",
         "...",

@@ -347,6 +347,8 @@ impl Keeper {
                 ("LONGSHORE_DROPBOX_CONTENT_URL", &wire.url),
                 ("LONGSHORE_DROPBOX_APP_KEY", "own-app"),
                 ("LONGSHORE_DROPBOX_APP_SECRET", OWN_APP_SECRET),
+                // A folder; the keys beside it are there to be kept.
+                ("LONGSHORE_STORAGE_URL", ""),
                 ("LONGSHORE_STORAGE_S3_ACCESS_KEY", "s3-key"),
                 ("LONGSHORE_STORAGE_S3_SECRET_KEY", S3_SECRET),
                 ("LONGSHORE_WEBHOOK_RETRY_OFFSETS", "200ms"),

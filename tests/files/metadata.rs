@@ -15,7 +15,8 @@ async fn the_default_set_is_told_on_every_route() {
     let expected = json!({
         "size": 10, "mimetype": "text/plain", "filename": "a.txt",
         "uploaded": file.created_at.timestamp_millis(), "writeable": true,
-        "location": "internal", "path": file.storage_key, "container": "files",
+        "location": service.storage.provider(), "path": file.storage_key,
+        "container": service.storage.container(),
         "key": file.storage_key,
     });
     for path in [
@@ -89,7 +90,7 @@ async fn hashes_are_computed_once_and_forgotten_with_the_bytes() {
     let all = futures_util::future::join_all(asks).await;
     assert!(all.iter().all(|told| told == &all[0]));
     // What is known needs no bytes any more.
-    let object = service.folder.path().join("files").join(&file.storage_key);
+    let object = service.object(&file.storage_key);
     let hidden = object.with_extension("hidden");
     std::fs::rename(&object, &hidden).unwrap();
     assert_eq!(service.json(&path).await, all[0]);

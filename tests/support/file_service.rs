@@ -1,6 +1,10 @@
 //! A server on a port of its own with a catalog and a storage in a temporary folder, into which a
 //! test puts files directly.
 
+#[path = "outgrown.rs"]
+mod outgrown;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +19,10 @@ use longshore::access::{
 use longshore::app::{self, Tools};
 use longshore::clock::{Clock, ClockHand};
 use longshore::config::Settings;
-use longshore::database::{Database, DatabaseError};
+use longshore::database::{Database, DatabaseError, Dialect};
 use longshore::files::{Catalog, Garbage, Handle, Kind, StoredFile};
 use longshore::storage::{Put, Storage, StorageKey};
+use outgrown::Stores;
 use reqwest::{Method, RequestBuilder, Response};
 
 /// A running service and what a test needs to prepare and inspect it: rooms as another node on
@@ -34,7 +39,8 @@ pub struct Service {
     pub catalog: Catalog,
     pub clock: Clock,
     pub hand: ClockHand,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
+    objects: PathBuf,
     master_key: MasterKey,
     running: app::Service,
 }
@@ -64,7 +70,8 @@ impl Service {
     pub async fn start_with(options: Options) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(&options, folder.path());
+        let stores = outgrown::stores();
+        let settings = settings(&options, folder.path(), stores.as_ref());
         let (clock, hand) = Clock::by_hand();
         let running = app::Service::start(&settings, clock.clone()).await.unwrap();
         let tools = Tools::open(&settings, clock.clone()).await.unwrap();
@@ -92,7 +99,11 @@ impl Service {
             storage,
             clock,
             hand,
-            folder,
+            objects: match stores {
+                Some(stores) => stores.objects,
+                None => folder.path().join("files"),
+            },
+            _folder: folder,
             master_key: tools.master_key,
             running,
         }
@@ -155,11 +166,16 @@ impl Service {
 
     /// Makes every event fail to be recorded, or lets them pass again.
     pub async fn refuse_events(&self, refuse: bool) {
-        let sql = if refuse {
-            "CREATE TRIGGER refuse BEFORE INSERT ON events \
-             BEGIN SELECT RAISE(ABORT, 'asked to fail'); END"
-        } else {
-            "DROP TRIGGER refuse"
+        let sql = match (refuse, self.database.dialect()) {
+            (true, Dialect::Sqlite) => {
+                "CREATE TRIGGER refuse BEFORE INSERT ON events \
+                 BEGIN SELECT RAISE(ABORT, 'asked to fail'); END"
+            }
+            (true, Dialect::Postgres) => {
+                "ALTER TABLE events ADD CONSTRAINT refuse CHECK (id < 0) NOT VALID"
+            }
+            (false, Dialect::Sqlite) => "DROP TRIGGER refuse",
+            (false, Dialect::Postgres) => "ALTER TABLE events DROP CONSTRAINT refuse",
         };
         let write = self.database.write(move |tx| {
             async move {
@@ -273,13 +289,19 @@ impl Service {
         rows.into_iter().map(|row| row.0).collect()
     }
 
+    /// Where an object lies on disk.
+    pub fn object(&self, key: &str) -> PathBuf {
+        self.objects.join(key)
+    }
+
     /// The storage keys of all objects that lie in the folder, drafts included.
     pub fn objects(&self) -> Vec<String> {
-        let root = self.folder.path().join("files");
+        let root = self.objects.clone();
         let mut found = Vec::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
+            // An S3 server makes a folder with its first object.
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
@@ -298,8 +320,8 @@ impl Service {
     }
 }
 
-fn settings(options: &Options, folder: &std::path::Path) -> Settings {
-    let mut settings = Settings::defaults().unwrap();
+fn settings(options: &Options, folder: &Path, stores: Option<&Stores>) -> Settings {
+    let mut settings = Stores::over_defaults(stores);
     settings.http.listen = ([127, 0, 0, 1], 0).into();
     settings.http.public_url = "http://files.test".to_owned();
     settings.http.cname = options.cname.to_owned();

@@ -1,5 +1,8 @@
 //! A whole service on a port of its own, with a simulated Dropbox behind it and a person in front.
 
+#[path = "outgrown.rs"]
+mod outgrown;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +43,8 @@ pub struct Scene {
 impl Plan {
     /// One account `Franz` with this folder, one app, and an application that uses it.
     pub fn new(folder: &Path) -> Self {
-        let mut settings = Settings::defaults().unwrap();
+        let stores = outgrown::stores();
+        let mut settings = outgrown::Stores::over_defaults(stores.as_ref());
         settings.http.listen = "127.0.0.1:0".parse().unwrap();
         settings.http.workers = 1;
         settings.dropbox.first_retry_wait = Duration::from_millis(20);

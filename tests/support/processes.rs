@@ -7,6 +7,9 @@
     reason = "each test crate uses the part of it that it needs"
 )]
 
+#[path = "outgrown.rs"]
+mod outgrown;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -20,6 +23,11 @@ use serde_json::{Value, json};
 const LONGSHORE: &str = env!("CARGO_BIN_EXE_longshore");
 pub const APP_KEY: &str = "test-app-key";
 pub const APP_SECRET: &str = "test-app-secret";
+
+/// Whether services run on PostgreSQL, Redis and an S3 server.
+pub fn outgrown() -> bool {
+    outgrown::asked()
+}
 
 /// A client that takes every step of the way by hand.
 pub fn http() -> reqwest::Client {
@@ -224,6 +232,9 @@ impl Service {
         set("LONGSHORE_ALLOWED_PRIVATE_NETWORKS", "127.0.0.0/8");
         for host in ["API", "CONTENT", "NOTIFY", "WWW"] {
             set(&format!("LONGSHORE_DROPBOX_{host}_URL"), dropbox);
+        }
+        for (name, value) in outgrown::stores().into_iter().flat_map(|s| s.settings) {
+            set(name, &value);
         }
         for (name, value) in more {
             set(name, value);

@@ -58,15 +58,8 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // It chooses its port itself and says so.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, address) = line.split_once("server is running at http://")?;
-            let plain = |c: &char| c.is_ascii_digit() || *c == '.' || *c == ':';
-            Some(address.chars().take_while(plain).collect::<String>())
-        });
-        let url = format!("http://{}", said.unwrap());
+        let url = address(&mut lines);
         // Its log has to go somewhere, or it would stop once the pipe is full.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
@@ -80,7 +73,18 @@ impl Drop for Server {
     }
 }
 
-fn binary() -> PathBuf {
+/// Reads on until the server, which chooses its port itself, says where it listens.
+pub fn address(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
+    let said = lines.find_map(|line| {
+        let line = line.unwrap();
+        let (_, address) = line.split_once("server is running at http://")?;
+        let plain = |c: &char| c.is_ascii_digit() || *c == '.' || *c == ':';
+        Some(address.chars().take_while(plain).collect::<String>())
+    });
+    format!("http://{}", said.unwrap())
+}
+
+pub fn binary() -> PathBuf {
     let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/s3s-fs");
     let binary = env::var_os("LONGSHORE_TEST_S3").map_or_else(installed, PathBuf::from);
     let hint = "run tests/support/install-s3s-fs.sh, or set LONGSHORE_TEST_S3";
