@@ -17,11 +17,18 @@ const PREFIX: &str = "LONGSHORE_";
 /// Sections that do not appear in the names of environment variables.
 const UNNAMED: [&str; 3] = ["http", "server", "outbound"];
 /// Settings that are something by default and may be nothing.
-const MAY_BE_ZERO: [&str; 10] = [
+const MAY_BE_ZERO: [&str; 17] = [
     "browsing.thumbnail_cache",
     "browsing.thumbnail_gathering",
     "connections.refresh_margin",
     "connections.revoke_patience",
+    "database.idle_in_transaction_timeout",
+    "database.idle_timeout",
+    "database.keepalive",
+    "database.lock_timeout",
+    "database.max_lifetime",
+    "database.reserved_connections",
+    "database.statement_timeout",
     "http.body_min_rate",
     "http.cors_max_age",
     "storage.check_interval",

@@ -162,7 +162,11 @@ impl Settings {
             );
         }
         if let Err(error) = database::check(&self.database) {
-            refuse("database.url", &error.to_string());
+            let key = match error {
+                database::DatabaseError::Limits(_) => "database",
+                _ => "database.url",
+            };
+            refuse(key, &error.to_string());
         }
         if let Err(error) = webhooks::check_redis(&self.redis.url) {
             refuse("redis.url", &error.to_string());

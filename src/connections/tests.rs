@@ -19,11 +19,7 @@ struct Scene {
 
 async fn scene(default_app: Option<AppCredentials>) -> Scene {
     let dir = tempfile::tempdir().unwrap();
-    let settings = crate::database::Settings {
-        url: String::new(),
-        max_connections: 2,
-        acquire_timeout: Duration::from_secs(5),
-    };
+    let settings = crate::database::Settings::delivered();
     let database = Database::open(&settings, dir.path()).await.unwrap();
     let master_key = MasterKey::parse(&MasterKey::generate()).unwrap();
     let (clock, hand) = Clock::by_hand();

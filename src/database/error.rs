@@ -12,6 +12,9 @@ pub enum DatabaseError {
     /// The setting names no database we know.
     #[error("the database address must begin with sqlite: or postgres://")]
     Address,
+    /// Settings of the connections contradict each other.
+    #[error("{0}")]
+    Limits(&'static str),
     /// A statement is wrong or a row is not as expected: a fault of ours.
     #[error("the database refused a statement: {0}")]
     Fault(String),
@@ -35,12 +38,14 @@ impl From<sqlx::Error> for DatabaseError {
 }
 
 /// SQLite's busy (5), locked (6), I/O (10) and full (13); PostgreSQL's connection (08), resource
-/// (53), operator (57) and serialization (40) classes.
+/// (53), operator (57, statement_timeout among them) and serialization (40) classes, and what
+/// lock_timeout (55P03) and idle_in_transaction_timeout (25P03) end.
 fn is_passing(code: Option<&str>, message: &str) -> bool {
     let Some(code) = code else { return false };
     let sqlite = code
         .parse::<u32>()
         .is_ok_and(|n| matches!(n & 0xff, 5 | 6 | 10 | 13));
-    let postgres = code.len() == 5 && ["08", "53", "57", "40"].contains(&&code[..2]);
+    let postgres = code.len() == 5
+        && (["08", "53", "57", "40"].contains(&&code[..2]) || ["55P03", "25P03"].contains(&code));
     (sqlite && code.len() < 5) || postgres || message.contains("database is locked")
 }

@@ -10,44 +10,23 @@
 
 mod error;
 mod migrate;
+mod postgres;
+mod settings;
 mod shared_clock;
 mod writer;
 
 use std::path::Path;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use sqlx::Any;
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
 
 pub use error::DatabaseError;
+pub use settings::Settings;
 pub use sqlx::AnyConnection as Tx;
 
 use writer::Writer;
-
-/// Where the catalog lives and how hard it is pressed.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// `sqlite:PATH` or `postgres://…`; empty: `longshore.db` in the data folder.
-    pub url: String,
-    /// Connections kept open at most (on SQLite: readers).
-    pub max_connections: u32,
-    /// How long a caller waits for a free connection.
-    #[serde(with = "humantime_serde")]
-    pub acquire_timeout: Duration,
-}
-
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The address may hold a password.
-        f.debug_struct("Settings")
-            .field("max_connections", &self.max_connections)
-            .finish()
-    }
-}
 
 /// Which of the two databases answers; for the few statements that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +51,8 @@ pub struct Usage {
 pub struct Database {
     readers: sqlx::AnyPool,
     writer: Writer,
+    /// PostgreSQL: connections that requests do not get.
+    reserved: Option<sqlx::AnyPool>,
     dialect: Dialect,
 }
 
@@ -112,25 +93,32 @@ impl Database {
         Ok(Self {
             readers,
             writer,
+            reserved: None,
             dialect: Dialect::Sqlite,
         })
     }
 
     async fn open_postgres(url: &str, settings: &Settings) -> Result<Self, DatabaseError> {
-        let readers = AnyPoolOptions::new()
-            .max_connections(settings.max_connections.max(2))
-            .acquire_timeout(settings.acquire_timeout)
-            .max_lifetime(Some(Duration::from_secs(30 * 60)))
-            .test_before_acquire(false)
-            .connect(url)
-            .await?;
-        migrate::run(&readers, Dialect::Postgres).await?;
-        let writer = Writer::pooled(readers.clone());
+        let postgres::Pools { shared, reserved } = postgres::open(url, settings).await?;
         Ok(Self {
-            readers,
-            writer,
+            writer: Writer::pooled(shared.clone()),
+            readers: shared,
+            reserved: Some(reserved),
             dialect: Dialect::Postgres,
         })
+    }
+
+    /// The same database by the connections that are kept for deliveries and for the look whether
+    /// all is well, so that no crowd of requests can keep these waiting. On SQLite writes pass
+    /// through one task in their order and reads are short: there is nothing to reserve.
+    #[must_use]
+    pub fn reserved(&self) -> Self {
+        let mut same = self.clone();
+        if let Some(reserved) = &self.reserved {
+            same.readers = reserved.clone();
+            same.writer = Writer::pooled(reserved.clone());
+        }
+        same
     }
 
     /// Which database answers.
@@ -162,7 +150,8 @@ impl Database {
         self.writer.write(job).await
     }
 
-    /// How many connections there are. (On SQLite: readers; there is one writer beside them.)
+    /// How many connections there are, those that are reserved left out. (On SQLite: readers;
+    /// there is one writer beside them.)
     pub fn usage(&self) -> Usage {
         Usage {
             open: self.readers.size(),
@@ -205,6 +194,9 @@ impl Database {
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
+        if let Some(reserved) = &self.reserved {
+            reserved.close().await;
+        }
     }
 }
 
@@ -252,9 +244,13 @@ fn address(settings: &Settings, data_dir: &Path) -> Result<(String, Dialect), Da
 /// Whether the settings name a database that could be opened; asks nobody.
 ///
 /// # Errors
-/// [`DatabaseError::Address`] for an address that is not understood.
+/// [`DatabaseError::Address`] for an address that is not understood, [`DatabaseError::Limits`]
+/// for numbers that contradict each other.
 pub fn check(settings: &Settings) -> Result<(), DatabaseError> {
-    address(settings, Path::new("")).map(drop)
+    match address(settings, Path::new(""))? {
+        (_, Dialect::Sqlite) => Ok(()),
+        (_, Dialect::Postgres) => settings.check(),
+    }
 }
 
 /// A short word for what is used, for the line printed at start; never holds a password.

@@ -64,7 +64,7 @@ impl Database {
         });
         let (server_ms, _) = self.read_clock().await?;
         reading.set(server_ms);
-        let (database, followed) = (self.clone(), Arc::downgrade(&reading));
+        let (database, followed) = (self.reserved(), Arc::downgrade(&reading));
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(READ_EVERY).await;

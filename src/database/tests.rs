@@ -2,15 +2,9 @@
 
 use super::{Database, DatabaseError, Settings, Tx};
 use futures_util::FutureExt;
-use std::time::Duration;
 
 async fn open(dir: &std::path::Path) -> Database {
-    let settings = Settings {
-        url: String::new(),
-        max_connections: 4,
-        acquire_timeout: Duration::from_secs(5),
-    };
-    Database::open(&settings, dir).await.unwrap()
+    Database::open(&Settings::delivered(), dir).await.unwrap()
 }
 
 async fn add(tx: &mut Tx, email: &str) -> Result<(), DatabaseError> {

@@ -14,7 +14,7 @@ pub(super) async fn alive() -> HttpResponse {
 
 /// The database and the storage answer; names the part that does not. Details go to the log.
 pub(super) async fn ready(edge: web::Data<Edge>) -> HttpResponse {
-    let database = edge.database.clone();
+    let database = edge.database.reserved();
     let database_answers = edge
         .run(async move { database.check().await })
         .await

@@ -166,7 +166,9 @@ impl Ledger {
     pub async fn renew(&self, id: i64, copied: u64) -> Result<bool, PickError> {
         let me = self.clone();
         let copied = i64::try_from(copied).unwrap_or(i64::MAX);
+        // By connections that no crowd of requests can take: a copy must not lose its lease to it.
         self.database
+            .reserved()
             .write(move |tx| {
                 async move {
                     let (now, until) = me.lease();

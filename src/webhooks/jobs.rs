@@ -181,7 +181,7 @@ fn job(room: &Room, lease: Lease, row: &AnyRow) -> Result<Verdict, WebhookError>
 
 async fn read(room: &Room, leases: &[Lease]) -> Result<HashMap<i64, AnyRow>, WebhookError> {
     let mut found = HashMap::with_capacity(leases.len());
-    let mut connection = room.database.read().await?;
+    let mut connection = room.reserved.read().await?;
     for part in leases.chunks(rows::MOST) {
         let part = rows::padded(part);
         let sql = format!("{SELECT}{}", rows::placeholders(1, part.len()));

@@ -112,7 +112,10 @@ pub const SEALED: [SealedColumn; 2] = [
 /// What all parts of this room work with.
 struct Room {
     settings: Settings,
+    /// For what owners ask.
     database: Database,
+    /// For deliveries, by connections that requests do not get.
+    reserved: Database,
     master_key: MasterKey,
     clock: Clock,
     outbound: Outbound,
@@ -262,6 +265,7 @@ impl Webhooks {
         let (sender, receiver) = mpsc::channel(listener::WAITING);
         let room = Arc::new(Room {
             settings,
+            reserved: database.reserved(),
             database,
             master_key,
             clock,

@@ -126,7 +126,7 @@ async fn load(
 }
 
 async fn page(room: &Room, from: (i64, i64), to: i64) -> Result<Vec<Due>, WebhookError> {
-    let mut connection = room.database.read().await?;
+    let mut connection = room.reserved.read().await?;
     let rows = sqlx::query(
         "SELECT id, endpoint_id, next_at FROM deliveries WHERE state = 0 \
          AND (next_at, id) > ($1, $2) AND next_at <= $3 ORDER BY next_at, id LIMIT $4",
@@ -154,7 +154,7 @@ pub(super) async fn put_aside(room: &Arc<Room>, endpoint_id: i64) -> Result<(), 
     loop {
         let sql = "SELECT id FROM deliveries WHERE endpoint_id = $1 AND id > $2 \
                    AND state IN (0, 4) ORDER BY id LIMIT $3";
-        let mut connection = room.database.read().await?;
+        let mut connection = room.reserved.read().await?;
         let ids: Vec<(i64,)> = sqlx::query_as(sql)
             .bind(endpoint_id)
             .bind(last)
@@ -167,7 +167,7 @@ pub(super) async fn put_aside(room: &Arc<Room>, endpoint_id: i64) -> Result<(), 
         };
         let (from, now) = (last, room.clock.now_ms());
         last = end;
-        room.database
+        room.reserved
             .write(move |tx| {
                 async move {
                     // An endpoint that was switched on again meanwhile keeps what it is owed.
@@ -197,7 +197,7 @@ pub(super) async fn put_aside(room: &Arc<Room>, endpoint_id: i64) -> Result<(), 
 /// What is held for endpoints that are on again becomes due now.
 pub(super) async fn release_held(room: &Arc<Room>) -> Result<(), WebhookError> {
     loop {
-        let mut connection = room.database.read().await?;
+        let mut connection = room.reserved.read().await?;
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT d.id, d.endpoint_id FROM deliveries d JOIN endpoints p \
              ON p.id = d.endpoint_id WHERE d.state = 4 AND p.state = 0 LIMIT $1",
@@ -232,7 +232,7 @@ pub(super) async fn make_due(
     change: &'static str,
     condition: &'static str,
 ) -> Result<u64, WebhookError> {
-    room.database
+    room.reserved
         .write(move |tx| {
             async move {
                 let mut changed = 0;

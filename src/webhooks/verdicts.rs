@@ -81,7 +81,7 @@ pub(super) async fn settle(room: &Arc<Room>, verdicts: Vec<Verdict>) {
 
 async fn write(room: &Room, verdicts: Arc<Vec<Verdict>>) -> Result<(), WebhookError> {
     let now = room.clock.now_ms();
-    room.database
+    room.reserved
         .write(move |tx| {
             async move {
                 for part in verdicts.chunks(rows::MOST) {

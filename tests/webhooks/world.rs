@@ -93,10 +93,13 @@ impl World {
             Ground::SqliteEmbedded => None,
             _ => Some(tokio::task::block_in_place(RedisServer::start)),
         };
+        let delivered = longshore::config::Settings::defaults().unwrap().database;
         let database = database::Settings {
             url,
-            max_connections: 4,
+            max_connections: 6,
+            reserved_connections: 2,
             acquire_timeout: Duration::from_secs(10),
+            ..delivered
         };
         let database = Database::open(&database, dir.path()).await.unwrap();
         let (clock, hand) = Clock::by_hand();
