@@ -4,8 +4,9 @@
 //! `access` who is calling; `connections` holds the person's consent to their Dropbox and
 //! `dropbox` speaks its wire; `picking` browses, copies, records and announces, keeping the
 //! bytes in `storage`, the file in `files` and what happened in `events`, all on `database`;
-//! `webhooks` tells the subscribers through `outbound`. `sandbox` is a simulated Dropbox that
-//! uses nothing of ours. `config` gathers the settings, `app` puts everything together.
+//! `webhooks` tells the subscribers through `outbound`; `retention` removes what is old.
+//! `sandbox` is a simulated Dropbox that uses nothing of ours. `config` gathers the settings,
+//! `app` puts everything together.
 //!
 //! Which room may use which is written in `tests/architecture.rs`.
 
@@ -22,6 +23,7 @@ pub mod files;
 pub mod http;
 pub mod outbound;
 pub mod picking;
+pub mod retention;
 pub mod sandbox;
 pub mod storage;
 pub mod webhooks;

@@ -56,6 +56,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "clock", "figures", "database", "outbound", "access", "events",
         ],
     ),
+    ("retention", &["clock", "figures", "database"]),
     (
         "http",
         &[
@@ -85,6 +86,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "files",
             "picking",
             "webhooks",
+            "retention",
             "http",
         ],
     ),
@@ -103,6 +105,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "events",
             "picking",
             "webhooks",
+            "retention",
             "http",
             "config",
         ],

@@ -17,3 +17,5 @@ mod limits;
 mod own_postgres;
 #[path = "database/restart.rs"]
 mod restart;
+#[path = "database/retention.rs"]
+mod retention;

@@ -24,6 +24,7 @@ use crate::http::{self, Edge};
 use crate::outbound::Outbound;
 use crate::picking::browse::Browser;
 use crate::picking::{Picking, Rooms};
+use crate::retention::Retention;
 use crate::storage::Storage;
 use crate::webhooks::{self, Webhooks};
 
@@ -151,7 +152,7 @@ impl Service {
             webhooks.describe_queue(),
             edge.storage.describe(),
         );
-        let background = background(&edge);
+        let background = background(&edge, settings);
         let shutdown_timeout = settings.http.shutdown_timeout;
         Ok(Self {
             server,
@@ -303,8 +304,9 @@ fn account_of(connections: Connections) -> AccountOf {
     })
 }
 
-/// Work that is never done: removing objects that no file names, forgetting old sessions.
-fn background(edge: &Edge) -> Vec<AbortOnDropHandle<()>> {
+/// Work that is never done: removing objects that no file names, forgetting old sessions and
+/// what else is too old.
+fn background(edge: &Edge, settings: &Settings) -> Vec<AbortOnDropHandle<()>> {
     let garbage = edge.garbage.clone();
     let connections = edge.connections.clone();
     let collecting = tokio::spawn(garbage.keep_collecting(COLLECT_EVERY));
@@ -316,7 +318,13 @@ fn background(edge: &Edge) -> Vec<AbortOnDropHandle<()>> {
             tokio::time::sleep(TIDY_EVERY).await;
         }
     });
+    let retention = Retention::new(
+        settings.retention.clone(),
+        edge.database.clone(),
+        edge.clock.clone(),
+    );
     vec![
+        AbortOnDropHandle::new(tokio::spawn(retention.keep_sweeping())),
         AbortOnDropHandle::new(collecting),
         AbortOnDropHandle::new(tidying),
     ]

@@ -17,7 +17,7 @@ const PREFIX: &str = "LONGSHORE_";
 /// Sections that do not appear in the names of environment variables.
 const UNNAMED: [&str; 3] = ["http", "server", "outbound"];
 /// Settings that are something by default and may be nothing.
-const MAY_BE_ZERO: [&str; 17] = [
+const MAY_BE_ZERO: [&str; 23] = [
     "browsing.thumbnail_cache",
     "browsing.thumbnail_gathering",
     "connections.refresh_margin",
@@ -31,6 +31,12 @@ const MAY_BE_ZERO: [&str; 17] = [
     "database.statement_timeout",
     "http.body_min_rate",
     "http.cors_max_age",
+    "retention.connections",
+    "retention.deleted_files",
+    "retention.events",
+    "retention.pause",
+    "retention.picks",
+    "retention.response_bodies",
     "storage.check_interval",
     "webhook.lease_margin",
     "webhook.response_body_limit",

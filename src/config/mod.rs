@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::{
-    access, connections, database, dropbox, files, http, outbound, picking, storage, webhooks,
+    access, connections, database, dropbox, files, http, outbound, picking, retention, storage,
+    webhooks,
 };
 
 pub use layers::Fault;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub browsing: picking::browse::Settings,
     /// How much is copied at once.
     pub picking: picking::Settings,
+    /// How long what has ended is kept.
+    pub retention: retention::Settings,
 }
 
 /// Settings of the process as a whole.

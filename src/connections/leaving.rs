@@ -1,16 +1,20 @@
 //! Signing out, and letting go of what nobody can reach any more.
 
+use std::collections::BTreeSet;
+
 use futures_util::FutureExt;
 use sqlx::Row;
 
 use super::connection::State;
 use super::{Connection, ConnectionError, Connections, Session};
+use crate::clock::Clock;
+use crate::database::Dialect;
 use crate::dropbox::DropboxError;
 
 /// Grants revoked in one round of tidying.
 const ROUND: i64 = 100;
-/// A connection younger than this may still be on its way to its session.
-const YOUNG_MS: i64 = 3_600_000;
+/// Sessions forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 100;
 
 /// What still needs the grant of connection `c`: symlinks, whose bytes are only there, and picks
 /// that are still being copied.
@@ -76,34 +80,9 @@ impl Connections {
     /// # Errors
     /// When the database fails; Dropbox's failures are logged and tried again next time.
     pub async fn tidy(&self) -> Result<(), ConnectionError> {
-        let now = self.inner.needs.clock.now_ms();
-        self.inner
-            .needs
-            .database
-            .write(move |tx| {
-                async move {
-                    for forget in [
-                        "DELETE FROM sessions WHERE expires_at < $1",
-                        "DELETE FROM authorizations WHERE expires_at < $1",
-                    ] {
-                        sqlx::query(forget).bind(now).execute(&mut *tx).await?;
-                    }
-                    sqlx::query(
-                        "UPDATE connections SET state = $1, updated_at = $2 WHERE state = $3 \
-                         AND created_at < $4 AND NOT EXISTS (SELECT 1 FROM sessions s \
-                         WHERE s.connection_id = connections.id)",
-                    )
-                    .bind(State::SignedOut.number())
-                    .bind(now)
-                    .bind(State::Live.number())
-                    .bind(now - YOUNG_MS)
-                    .execute(tx)
-                    .await?;
-                    Ok::<_, ConnectionError>(())
-                }
-                .boxed()
-            })
-            .await?;
+        let full = u64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(u64::MAX);
+        while self.forget_sessions().await? == full {}
+        while self.forget_authorizations().await? == full {}
         for id in self.abandoned().await? {
             if let Err(error) = self.revoke_if_unneeded(id).await {
                 log::warn!("connection {id} is revoked later: {error}");
@@ -112,10 +91,83 @@ impl Connections {
         Ok(())
     }
 
+    /// Forgets some sessions whose time is over and signs out what nobody can reach any more;
+    /// answers how many sessions those were.
+    async fn forget_sessions(&self) -> Result<u64, ConnectionError> {
+        let (clock, dialect) = self.ground();
+        self.inner
+            .needs
+            .database
+            .write(move |tx| {
+                async move {
+                    let now = clock.now_ms();
+                    let sql = format!(
+                        "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions \
+                         WHERE expires_at < $1 ORDER BY expires_at LIMIT $2{}) \
+                         AND expires_at < $1 RETURNING connection_id",
+                        dialect.skip_locked()
+                    );
+                    let left: Vec<(Option<i64>,)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                        .bind(now)
+                        .bind(FORGOTTEN_AT_ONCE)
+                        .fetch_all(&mut *tx)
+                        .await?;
+                    let connections: BTreeSet<i64> = left.iter().filter_map(|row| row.0).collect();
+                    for id in connections {
+                        sqlx::query(
+                            "UPDATE connections SET state = $1, updated_at = $2 WHERE id = $3 \
+                             AND state = $4 AND NOT EXISTS (SELECT 1 FROM sessions s \
+                             WHERE s.connection_id = connections.id)",
+                        )
+                        .bind(State::SignedOut.number())
+                        .bind(now)
+                        .bind(id)
+                        .bind(State::Live.number())
+                        .execute(&mut *tx)
+                        .await?;
+                    }
+                    Ok::<_, ConnectionError>(left.len() as u64)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Forgets some ways to Dropbox whose time is over; answers how many.
+    async fn forget_authorizations(&self) -> Result<u64, ConnectionError> {
+        let (clock, dialect) = self.ground();
+        self.inner
+            .needs
+            .database
+            .write(move |tx| {
+                async move {
+                    let sql = format!(
+                        "DELETE FROM authorizations WHERE state_hash IN (SELECT state_hash \
+                         FROM authorizations WHERE expires_at < $1 ORDER BY expires_at \
+                         LIMIT $2{})",
+                        dialect.skip_locked()
+                    );
+                    let gone = sqlx::query(sqlx::AssertSqlSafe(sql))
+                        .bind(clock.now_ms())
+                        .bind(FORGOTTEN_AT_ONCE)
+                        .execute(tx)
+                        .await?;
+                    Ok(gone.rows_affected())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    fn ground(&self) -> (Clock, Dialect) {
+        let needs = &self.inner.needs;
+        (needs.clock.clone(), needs.database.dialect())
+    }
+
     /// Connections that are signed out but whose grant is still open and needed by nothing.
     async fn abandoned(&self) -> Result<Vec<i64>, ConnectionError> {
         let sql = format!(
-            "SELECT c.id AS id FROM connections c WHERE c.state = $1 \
+            "SELECT c.id AS id FROM connections c WHERE c.state <> 0 AND c.state = $1 \
              AND length(c.refresh_token) > 0 AND NOT {NEEDED} ORDER BY c.updated_at LIMIT $2"
         );
         let mut connection = self.inner.needs.database.read().await?;

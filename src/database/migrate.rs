@@ -9,7 +9,14 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::{DatabaseError, Dialect};
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "start", include_str!("migrations/0001_start.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "start", include_str!("migrations/0001_start.sql")),
+    (
+        2,
+        "retention",
+        include_str!("migrations/0002_retention.sql"),
+    ),
+];
 
 /// Brings the tables up to date.
 pub async fn run(pool: &sqlx::AnyPool, dialect: Dialect) -> Result<(), DatabaseError> {

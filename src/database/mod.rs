@@ -37,6 +37,17 @@ pub enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    /// What makes a SELECT lock its rows and pass over those that somebody holds, to stand at its
+    /// end. SQLite has one writer, so nobody holds any.
+    pub fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+}
+
 /// How the pool of connections stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {

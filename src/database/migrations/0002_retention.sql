@@ -1,0 +1,15 @@
+-- What one node at a time does for all, and when it is due again.
+CREATE TABLE duties (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    next_at BIGINT NOT NULL
+);
+
+-- By these, what is too old is found without reading what is not. Events and picks need none:
+-- their ids grow with their age.
+CREATE INDEX attempts_with_answers ON attempts (started_at)
+    WHERE response_body <> '' OR response_headers <> '{}';
+CREATE INDEX files_deleted ON files (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX connections_left ON connections (updated_at, id) WHERE state <> 0;
+CREATE INDEX picks_by_connection ON picks (connection_id);
