@@ -1,15 +1,22 @@
-//! The promises of `longshore::storage`, kept by a folder, by memory and by an S3 server alike.
+//! The promises of `longshore::storage`, kept by a folder, by memory and by object stores alike.
 //!
-//! The S3 server is s3s-fs, which checks signatures: `tests/support/install-s3s-fs.sh` installs
-//! it, or `LONGSHORE_TEST_S3` names the binary. Without it these tests fail, they do not skip.
+//! The S3 server is s3s-fs, the Azure one is Azurite; both check signatures and are installed by
+//! scripts in `tests/support`. Without them these tests fail, they do not skip. Google's store is a
+//! double of ours, which checks signatures as well.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a failing test should stop where it fails"
 )]
 
+#[path = "support/azure.rs"]
+mod azure_server;
 #[path = "storage/full.rs"]
 mod full;
+#[path = "support/gcs.rs"]
+mod gcs_server;
+#[path = "storage/keys.rs"]
+mod keys;
 #[path = "storage/only_folder.rs"]
 mod only_folder;
 #[path = "storage/only_s3.rs"]
@@ -40,6 +47,18 @@ macro_rules! all_stores_keep {
             $(#[tokio::test]
             async fn $promise() {
                 crate::promises::$promise(crate::places::s3().await).await;
+            })*
+        }
+        mod gcs {
+            $(#[tokio::test]
+            async fn $promise() {
+                crate::promises::$promise(crate::places::gcs().await).await;
+            })*
+        }
+        mod azure {
+            $(#[tokio::test]
+            async fn $promise() {
+                crate::promises::$promise(crate::places::azure().await).await;
             })*
         }
     };

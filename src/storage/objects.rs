@@ -1,4 +1,4 @@
-//! Bytes in an object store: S3 and what speaks like it, or memory for tests.
+//! Bytes in an object store: S3 and what speaks like it, Google's, Azure's, or memory for tests.
 //!
 //! A small file is one request, a large one a multipart upload whose parts travel in any order.
 //! For each multipart upload a note lies under `.uploads/` in the same bucket, so that any node
@@ -40,6 +40,19 @@ pub(super) struct Objects {
     pub(super) provider: &'static str,
     pub(super) container: String,
     pub(super) description: String,
+    pub(super) traits: Traits,
+}
+
+/// In what stores differ beyond what they are called.
+pub(super) struct Traits {
+    /// Whether an unfinished multipart upload can be given up, so that it can never be completed.
+    pub(super) aborts: bool,
+}
+
+impl Default for Traits {
+    fn default() -> Self {
+        Self { aborts: true }
+    }
 }
 
 /// What a node needs to know to give up another node's multipart upload.
@@ -238,6 +251,11 @@ fn no_bucket(error: Error) -> StorageError {
     }
 }
 
+/// Another node has given our upload up.
+fn swept() -> StorageError {
+    StorageError::incomplete("the upload was swept away")
+}
+
 /// An object that is being written.
 pub(super) struct ObjectDraft {
     objects: Arc<Objects>,
@@ -275,8 +293,8 @@ impl ObjectDraft {
             .put_part(&self.path, multipart, index, payload)
             .await;
         let part = sent.map_err(|error| match error {
-            Error::NotFound { .. } => StorageError::incomplete("the upload was swept away"),
-            _ => error.into(),
+            Error::NotFound { .. } => swept(),
+            other => other.into(),
         })?;
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if parts.len() <= index {
@@ -317,6 +335,9 @@ impl ObjectDraft {
             parts.drain(..).collect()
         };
         let parts = parts.ok_or_else(|| StorageError::incomplete("a part is missing"))?;
+        if !self.objects.traits.aborts && !self.objects.exists(&self.note).await? {
+            return Err(swept());
+        }
         // Stores offer no "create only" here; nothing of ours writes one key from two places.
         if !self.overwrite && self.objects.exists(&self.path).await? {
             return Err(StorageError::Exists);
@@ -327,8 +348,10 @@ impl ObjectDraft {
             .complete_multipart(&self.path, multipart, parts)
             .await;
         done.map_err(|error| match error {
-            Error::NotFound { .. } => StorageError::incomplete("the upload was swept away"),
-            _ => error.into(),
+            Error::NotFound { .. } => swept(),
+            // Azure: whatever else was written there meanwhile did away with our blocks.
+            other if other.to_string().contains("<Code>InvalidBlockList</Code>") => swept(),
+            other => other.into(),
         })?;
         // A note that stays is removed by the next sweep, which finds nothing to abort.
         let _ = self.objects.remove(&self.note).await;
@@ -389,6 +412,7 @@ mod tests {
             provider: "internal",
             container: String::new(),
             description: String::new(),
+            traits: Traits::default(),
         };
         for size in [
             0,

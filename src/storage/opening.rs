@@ -3,12 +3,18 @@
 //! Nothing here asks the network: a store that is down at start is noticed by
 //! [`Storage::check`], and may come up later.
 
-use super::{Place, Settings, Storage, error::StorageError, folder::Folder, objects::Objects};
+mod azure;
+mod gcs;
+mod s3;
+
+use super::{
+    Place, Settings, Storage,
+    error::StorageError,
+    folder::Folder,
+    objects::{Objects, Traits},
+};
 use object_store::{
-    ClientOptions, ObjectStore, RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey},
-    memory::InMemory,
-    multipart::MultipartStore,
+    ClientOptions, ObjectStore, RetryConfig, memory::InMemory, multipart::MultipartStore,
 };
 use std::{
     ops::RangeInclusive,
@@ -84,9 +90,12 @@ impl Plan {
         }
         match url.scheme() {
             "file" => Ok(Self::Folder(folder_of(&url)?)),
-            "s3" => Ok(Self::Ready(s3(&url, settings)?)),
+            "s3" => Ok(Self::Ready(s3::open(&url, settings)?)),
+            "gs" => Ok(Self::Ready(gcs::open(&url, settings)?)),
+            "az" => Ok(Self::Ready(azure::open(&url, settings)?)),
             other => {
-                let known = "file:///…, s3://bucket/prefix and memory: are known";
+                let known = "file:///…, s3://bucket/prefix, gs://bucket/prefix, \
+                             az://container/prefix and memory: are known";
                 Err(StorageError::denied(format!(
                     "storage url: `{other}:` is not one; {known}"
                 )))
@@ -123,6 +132,7 @@ struct Where {
     container: String,
     prefix: String,
     description: String,
+    traits: Traits,
 }
 
 impl Where {
@@ -132,6 +142,7 @@ impl Where {
             container: "memory".to_owned(),
             prefix: String::new(),
             description: "memory (lost at the end)".to_owned(),
+            traits: Traits::default(),
         }
     }
 }
@@ -149,6 +160,7 @@ fn objects<S: ObjectStore + MultipartStore>(
         provider: place.provider,
         container: place.container,
         description: place.description,
+        traits: place.traits,
     };
     Place::Objects(Arc::new(objects))
 }
@@ -158,66 +170,61 @@ fn folder_of(url: &Url) -> Result<PathBuf, StorageError> {
         .map_err(|()| StorageError::denied("storage url: not a path of this machine"))
 }
 
-fn s3(url: &Url, settings: &Settings) -> Result<Place, StorageError> {
+/// The bucket or container that the URL names.
+fn bucket_of(url: &Url) -> Result<&str, StorageError> {
     let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
-    let bucket =
-        bucket.ok_or_else(|| StorageError::denied("storage url: the bucket is missing"))?;
-    let prefix = prefix_of(url)?;
-    // What the settings leave empty comes from the usual AWS_* variables.
-    let mut builder = AmazonS3Builder::from_env();
-    if !settings.s3_endpoint.is_empty() {
-        builder = builder.with_endpoint(endpoint_of(&settings.s3_endpoint)?);
-    }
-    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-    let client = ClientOptions::new()
+    bucket.ok_or_else(|| StorageError::denied("storage url: the bucket is missing"))
+}
+
+/// How requests to a store are sent; in the clear only where its endpoint says so.
+fn client(endpoint: Option<&str>) -> ClientOptions {
+    ClientOptions::new()
         .with_timeout_disabled()
         .with_connect_timeout(CONNECT_TIMEOUT)
         .with_read_timeout(READ_TIMEOUT)
-        .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")));
-    let retry = RetryConfig {
+        .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig {
         max_retries: RETRIES,
         retry_timeout: RETRY_TIMEOUT,
         ..RetryConfig::default()
-    };
-    builder = builder
-        .with_client_options(client)
-        .with_retry(retry)
-        .with_bucket_name(bucket)
-        .with_virtual_hosted_style_request(!settings.s3_path_style);
-    if !settings.s3_region.is_empty() {
-        builder = builder.with_region(&settings.s3_region);
     }
-    if !settings.s3_access_key.is_empty() {
-        builder = builder.with_access_key_id(&settings.s3_access_key);
-    }
-    if !settings.s3_secret_key.is_empty() {
-        builder = builder.with_secret_access_key(&settings.s3_secret_key);
-    }
-    let built = builder.build();
-    let store = built.map_err(|error| StorageError::denied(format!("s3: {error}")))?;
-    let endpoint = match settings.s3_endpoint.as_str() {
-        "" => "the default endpoint",
-        given => given,
-    };
-    let place = Where {
-        provider: "s3",
-        container: bucket.to_owned(),
-        description: format!("s3 bucket {bucket} at {endpoint}"),
-        prefix,
-    };
-    Ok(objects(Arc::new(store), settings, place))
 }
 
-/// The endpoint as it was given, if it is an address without keys in it.
-fn endpoint_of(text: &str) -> Result<&str, StorageError> {
+/// The endpoint of a `store` as it was given, if it is an address without keys in it.
+fn endpoint_of<'a>(store: &str, text: &'a str) -> Result<&'a str, StorageError> {
     let url = Url::parse(text);
-    let url = url.map_err(|error| StorageError::denied(format!("s3 endpoint: {error}")))?;
-    let keyed = !url.username().is_empty() || url.password().is_some();
+    let url = url.map_err(|error| StorageError::denied(format!("{store} endpoint: {error}")))?;
+    let keyed = !url.username().is_empty() || url.password().is_some() || url.query().is_some();
     if keyed || !matches!(url.scheme(), "http" | "https") {
-        let message = "s3 endpoint: http:// or https:// is wanted, without keys in it";
+        let message =
+            format!("{store} endpoint: http:// or https:// is wanted, without keys in it");
         return Err(StorageError::denied(message));
     }
-    Ok(text)
+    Ok(text.trim_end_matches('/'))
+}
+
+/// How a store without keys is entered, in words to follow its name; empty where keys are set.
+///
+/// Without keys the library asks the address 169.254.169.254, where a cloud tells a machine its
+/// role. A role is good for that cloud's own store, which needs no endpoint to be set; for any
+/// other the question could only hang, or hand a token to a stranger, so it is refused.
+fn role(
+    store: &str,
+    endpoint: Option<&str>,
+    has_keys: bool,
+    keys: &str,
+) -> Result<&'static str, StorageError> {
+    match (has_keys, endpoint) {
+        (true, _) => Ok(""),
+        (false, None) => Ok(", by the role of this machine"),
+        (false, Some(_)) => {
+            let message = format!("{store}: an endpoint is set but no keys; set {keys}");
+            Err(StorageError::denied(message))
+        }
+    }
 }
 
 /// What stands before every key: nothing, or a folder and its slash.

@@ -67,4 +67,19 @@ async fn the_doctor_finds_what_does_not_work_and_says_what_mends_it() {
         "storage",
         "not a folder",
     );
+
+    // Keys are not looked for at a cloud's metadata address when a store of one's own is named.
+    let own_store = [
+        ("LONGSHORE_STORAGE_URL", "s3://bucket"),
+        ("LONGSHORE_STORAGE_S3_ENDPOINT", nobody),
+    ];
+    let examined = Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .arg("doctor")
+        .envs(&service.environment)
+        .envs(own_store)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&examined.stderr);
+    assert!(!examined.status.success());
+    assert!(said.contains("storage.s3_access_key"), "{said}");
 }

@@ -1,9 +1,11 @@
-//! The three stores under test, each fresh and gone when the test ends.
+//! The stores under test, each fresh and gone when the test ends.
 
 use longshore::storage::{Settings, Storage};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+use crate::{azure_server, gcs_server};
 
 pub use crate::s3_server::{ACCESS_KEY, SECRET_KEY, Server};
 
@@ -14,6 +16,7 @@ pub struct Place {
     /// Where its bytes lie, for those that have a disk.
     pub disk: Option<PathBuf>,
     pub server: Option<Server>,
+    pub google: Option<gcs_server::Server>,
     folder: TempDir,
 }
 
@@ -62,6 +65,7 @@ pub async fn folder() -> Place {
         settings,
         disk,
         server: None,
+        google: None,
         folder,
     }
 }
@@ -78,6 +82,7 @@ pub async fn memory() -> Place {
         settings,
         disk: None,
         server: None,
+        google: None,
         folder,
     }
 }
@@ -102,6 +107,50 @@ pub async fn s3() -> Place {
         settings,
         disk,
         server: Some(server),
+        google: None,
+        folder,
+    }
+}
+
+pub async fn gcs() -> Place {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = TempDir::new().unwrap();
+    let server = gcs_server::Server::start();
+    let settings = Settings {
+        url: format!("gs://{}/some/prefix", gcs_server::BUCKET),
+        gcs_endpoint: server.url.clone(),
+        gcs_service_account_key: gcs_server::Server::service_account_key(),
+        ..Settings::default()
+    };
+    let storage = Storage::open(&settings, folder.path()).await.unwrap();
+    Place {
+        storage,
+        settings,
+        disk: None,
+        server: None,
+        google: Some(server),
+        folder,
+    }
+}
+
+pub async fn azure() -> Place {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = TempDir::new().unwrap();
+    let server = azure_server::Server::get();
+    let settings = Settings {
+        url: format!("az://{}/some/prefix", server.new_container().await),
+        azure_endpoint: server.endpoint.clone(),
+        azure_account: azure_server::ACCOUNT.into(),
+        azure_access_key: server.access_key.clone(),
+        ..Settings::default()
+    };
+    let storage = Storage::open(&settings, folder.path()).await.unwrap();
+    Place {
+        storage,
+        settings,
+        disk: None,
+        server: None,
+        google: None,
         folder,
     }
 }
