@@ -100,6 +100,8 @@ pub struct Subject<'a> {
 /// A policy whose signature is right.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    /// In seconds since the epoch.
+    expiry: f64,
     calls: Option<Vec<Call>>,
     handle: Option<String>,
     url: Option<Regex>,
@@ -144,11 +146,12 @@ impl Policy {
         if expiry <= now_seconds as f64 {
             return Err(AccessError::PolicyExpired);
         }
-        Self::read(&value)
+        Self::read(&value, expiry)
     }
 
-    fn read(value: &Value) -> Result<Self, AccessError> {
+    fn read(value: &Value, expiry: f64) -> Result<Self, AccessError> {
         Ok(Self {
+            expiry,
             calls: read_calls(value)?,
             handle: read_text(value, "handle")?,
             url: read_pattern(value, "url")?,
@@ -157,6 +160,18 @@ impl Policy {
             min_size: read_size(value, "minSize", "min_size")?,
             max_size: read_size(value, "maxSize", "max_size")?,
         })
+    }
+
+    /// How many whole seconds the policy still holds at `now_seconds` since the epoch.
+    pub fn seconds_left(&self, now_seconds: i64) -> u64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds since 1970 fit a double; what is out of bounds becomes the bound"
+        )]
+        let left = (self.expiry - now_seconds as f64).max(0.0) as u64;
+        left
     }
 
     /// Whether the policy lets its bearer do `call` to `subject`.

@@ -1,5 +1,7 @@
 //! Rows of the catalog: written inside the caller's transaction, read from the pool.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use sqlx::any::AnyRow;
 use sqlx::pool::PoolConnection;
@@ -168,7 +170,9 @@ impl Catalog {
             .await?
             .ok_or(FileError::Changed)?;
         if current.kind == Kind::Stored {
-            garbage::discard(tx, &current.storage_key, now_ms).await?;
+            let kept_ms = i64::try_from(with.old_kept_for.as_millis()).unwrap_or(i64::MAX);
+            let not_before = now_ms.saturating_add(kept_ms);
+            garbage::discard(tx, &current.storage_key, not_before).await?;
         }
         from_row(&row)
     }
@@ -368,6 +372,8 @@ pub struct Replacement {
     pub size: u64,
     /// What was found in them.
     pub facts: Facts,
+    /// How long readers of the old bytes may still be on their way to the storage.
+    pub old_kept_for: Duration,
 }
 
 /// What was computed from a file's bytes.

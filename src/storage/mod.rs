@@ -16,12 +16,14 @@ mod folder;
 mod key;
 mod objects;
 mod opening;
+mod redirect;
 mod settings;
 mod upload;
 
 pub use error::StorageError;
 pub use key::StorageKey;
 pub use opening::check;
+pub use redirect::Shown;
 pub use settings::Settings;
 pub use upload::{BlockSink, PartWriter, Upload};
 
@@ -52,6 +54,8 @@ pub struct Storage {
     place: Place,
     checked: Arc<tokio::sync::Mutex<Option<Checked>>>,
     check_interval: Duration,
+    /// How long an address at the store is good for; none where none are given out.
+    redirect: Option<Duration>,
 }
 
 /// When the storage was last checked, and what came out.
@@ -165,6 +169,31 @@ impl Storage {
             Place::Objects(objects) => objects.read(key, range).await,
         };
         figures::noted("read", read)
+    }
+
+    /// For how long addresses at the store are good, where the settings want them given out and
+    /// the store can sign them.
+    pub fn redirects(&self) -> Option<Duration> {
+        match &self.place {
+            Place::Objects(objects) if objects.presigner.is_some() => self.redirect,
+            _ => None,
+        }
+    }
+
+    /// An address at the store itself under which anybody may fetch the object for `lifetime`
+    /// (whole seconds, at least one), from `now_ms`, milliseconds since the epoch. Nothing is
+    /// looked up: the object may be missing. None where the store cannot sign one.
+    pub async fn address(
+        &self,
+        key: &StorageKey,
+        shown: Shown<'_>,
+        lifetime: Duration,
+        now_ms: i64,
+    ) -> Result<Option<String>, StorageError> {
+        match &self.place {
+            Place::Folder(_) => Ok(None),
+            Place::Objects(objects) => objects.address(key, shown, lifetime, now_ms).await,
+        }
     }
 
     /// How many bytes lie under a key.

@@ -9,6 +9,7 @@ use super::{
     ByteStream,
     error::StorageError,
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
+    redirect::{Presigner, Shown},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::sync::OnceCell;
 
@@ -41,6 +43,7 @@ pub(super) struct Objects {
     pub(super) container: String,
     pub(super) description: String,
     pub(super) traits: Traits,
+    pub(super) presigner: Option<Presigner>,
 }
 
 /// In what stores differ beyond what they are called.
@@ -148,6 +151,21 @@ impl Objects {
                 .into_stream()
                 .map(|bytes| bytes.map_err(StorageError::from)),
         ))
+    }
+
+    pub(super) async fn address(
+        &self,
+        key: &StorageKey,
+        shown: Shown<'_>,
+        lifetime: Duration,
+        now_ms: i64,
+    ) -> Result<Option<String>, StorageError> {
+        let Some(presigner) = &self.presigner else {
+            return Ok(None);
+        };
+        let path = self.path_of(key)?;
+        let signed = presigner.sign(&path, shown, lifetime, now_ms).await?;
+        Ok(signed.map(String::from))
     }
 
     pub(super) async fn size(&self, key: &StorageKey) -> Result<u64, StorageError> {
@@ -413,6 +431,7 @@ mod tests {
             container: String::new(),
             description: String::new(),
             traits: Traits::default(),
+            presigner: None,
         };
         for size in [
             0,

@@ -12,6 +12,7 @@ use super::{
     error::StorageError,
     folder::Folder,
     objects::{Objects, Traits},
+    redirect::Presigner,
 };
 use object_store::{
     ClientOptions, ObjectStore, RetryConfig, memory::InMemory, multipart::MultipartStore,
@@ -39,6 +40,10 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What part sizes may be set; the least is what S3 takes, rounded up to whole Dropbox blocks.
 const PART_SIZES_MIB: RangeInclusive<u64> = 8..=1024;
 
+/// How long an address at a store may be good; more than a week none of them signs.
+const REDIRECT_LIFETIMES: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 60 * 60);
+
 impl Storage {
     /// Opens the storage that the settings name; `data_dir` is where the default folder lies.
     pub async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
@@ -46,6 +51,7 @@ impl Storage {
             place: Place::open(settings, data_dir).await?,
             checked: Arc::default(),
             check_interval: settings.check_interval,
+            redirect: settings.redirect.then_some(settings.redirect_lifetime),
         })
     }
 }
@@ -71,6 +77,11 @@ impl Plan {
         {
             return Err(StorageError::denied(
                 "part_size_mib is not a multiple of 4 from 8 to 1024",
+            ));
+        }
+        if !REDIRECT_LIFETIMES.contains(&settings.redirect_lifetime) {
+            return Err(StorageError::denied(
+                "redirect_lifetime is not from 1 second to 7 days",
             ));
         }
         if settings.url.is_empty() {
@@ -133,6 +144,7 @@ struct Where {
     prefix: String,
     description: String,
     traits: Traits,
+    presigner: Option<Presigner>,
 }
 
 impl Where {
@@ -143,6 +155,7 @@ impl Where {
             prefix: String::new(),
             description: "memory (lost at the end)".to_owned(),
             traits: Traits::default(),
+            presigner: None,
         }
     }
 }
@@ -161,6 +174,7 @@ fn objects<S: ObjectStore + MultipartStore>(
         container: place.container,
         description: place.description,
         traits: place.traits,
+        presigner: place.presigner,
     };
     Place::Objects(Arc::new(objects))
 }

@@ -44,6 +44,12 @@ pub struct Settings {
     /// part per range in flight is held in memory. Files that would need more than 10,000 parts get
     /// larger ones by themselves.
     pub part_size_mib: u64,
+    /// Whether readers of pictures, sound and video are sent to the store, where it can sign
+    /// addresses.
+    pub redirect: bool,
+    /// How long such an address is good, from a second to a week.
+    #[serde(with = "humantime_serde")]
+    pub redirect_lifetime: Duration,
     /// How long the answer of a check holds.
     #[serde(with = "humantime_serde")]
     pub check_interval: Duration,
@@ -66,6 +72,8 @@ impl Default for Settings {
             azure_sas_key: String::new(),
             azure_endpoint: String::new(),
             part_size_mib: 8,
+            redirect: false,
+            redirect_lifetime: Duration::from_secs(5 * 60),
             check_interval: Duration::from_secs(5),
         }
     }
@@ -92,6 +100,8 @@ impl fmt::Debug for Settings {
             .field("azure_sas_key", &hidden(&self.azure_sas_key))
             .field("azure_endpoint", &self.azure_endpoint)
             .field("part_size_mib", &self.part_size_mib)
+            .field("redirect", &self.redirect)
+            .field("redirect_lifetime", &self.redirect_lifetime)
             .field("check_interval", &self.check_interval)
             .finish()
     }

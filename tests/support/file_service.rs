@@ -50,6 +50,8 @@ pub struct Options {
     pub max_file_size: u64,
     pub cname: &'static str,
     pub dropbox_url: String,
+    /// None: the usual one.
+    pub storage: Option<longshore::storage::Settings>,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             max_file_size: 8 * 1024 * 1024,
             cname: "",
             dropbox_url: "http://127.0.0.1:1".to_owned(),
+            storage: None,
         }
     }
 }
@@ -328,6 +331,9 @@ fn settings(options: &Options, folder: &Path, stores: Option<&Stores>) -> Settin
     settings.http.workers = 1;
     settings.http.shutdown_timeout = Duration::from_secs(1);
     folder.clone_into(&mut settings.server.data_dir);
+    if let Some(storage) = &options.storage {
+        settings.storage = storage.clone();
+    }
     settings.files.max_file_size = ByteSize(options.max_file_size);
     settings.dropbox.api_url = options.dropbox_url.parse().unwrap();
     settings.dropbox.content_url = options.dropbox_url.parse().unwrap();

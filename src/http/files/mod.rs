@@ -14,6 +14,7 @@ mod path;
 mod permit;
 mod range;
 mod read;
+mod redirect;
 mod remove;
 mod safety;
 

@@ -323,6 +323,7 @@ impl Overwriting {
             mimetype: how.mimetype.clone(),
             size,
             facts,
+            old_kept_for: self.storage.redirects().unwrap_or_default(),
         })
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::conditions::{Outcome, Version, other_version};
 use super::permit::{Permit, permit};
 use super::range::{self, Wanted};
-use super::{Asked, naming, safety};
+use super::{Asked, naming, redirect, safety};
 use crate::access::Call;
 use crate::files::{Content, ContentError, FileError, StoredFile};
 use crate::http::{Edge, Problem, Refusal};
@@ -80,6 +80,9 @@ async fn answer(
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
         Wanted::Unsatisfiable => return Ok(Some(unsatisfiable(file.size))),
     };
+    if let Some(redirect) = redirect::elsewhere(edge, request, asked, permit).await? {
+        return Ok(Some(redirect));
+    }
     let mut response = HttpResponse::build(status);
     describe_version(&mut response, asked, permit, &version);
     describe_file(&mut response, edge, request, asked, file);
@@ -137,8 +140,7 @@ fn describe_file(
     file: &StoredFile,
 ) {
     let manner = safety::manner(&file.mimetype, safety::is_own_host(edge, request));
-    let attachment = manner.attachment || asked.is_on("dl");
-    let disposition = naming::disposition(&file.filename, attachment);
+    let disposition = disposition(asked, file, &manner);
     if let Some(policy) = manner.policy {
         response.insert_header((header::CONTENT_SECURITY_POLICY, policy));
     }
@@ -151,8 +153,17 @@ fn describe_file(
         .insert_header((header::CONTENT_ENCODING, "identity"));
 }
 
+pub(super) fn disposition(asked: &Asked, file: &StoredFile, manner: &safety::Manner) -> String {
+    naming::disposition(&file.filename, manner.attachment || asked.is_on("dl"))
+}
+
 /// `Cache-Control`, from what the link says: `false`, `expiry:N`, `expiry:max`.
-fn caching(secured: bool, cache: Option<&str>) -> String {
+pub(super) fn caching(secured: bool, cache: Option<&str>) -> String {
+    caching_for(secured, cache, MOST_CACHED_SECONDS)
+}
+
+/// The same, but for no longer than `most` seconds.
+pub(super) fn caching_for(secured: bool, cache: Option<&str>, most: u64) -> String {
     let scope = if secured { "private" } else { "public" };
     let cache = cache.unwrap_or_default();
     if cache == "false" {
@@ -170,7 +181,7 @@ fn caching(secured: bool, cache: Option<&str>) -> String {
     } else {
         CACHED_SECONDS
     };
-    let seconds = expiry.unwrap_or(default).min(MOST_CACHED_SECONDS);
+    let seconds = expiry.unwrap_or(default).min(MOST_CACHED_SECONDS).min(most);
     format!("{scope}, max-age={seconds}")
 }
 

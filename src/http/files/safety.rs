@@ -42,6 +42,22 @@ pub(super) fn manner(mimetype: &str, own_host: bool) -> Manner {
     }
 }
 
+/// Whether a file of this type may be fetched from the store itself, whose answers bear neither
+/// `nosniff` nor a policy of ours.
+///
+/// Only what no browser makes a page of, and what none runs as a script even without `nosniff`:
+/// browsers refuse scripts of just these families by their type alone ([Fetch, section
+/// 2.9](https://fetch.spec.whatwg.org/#should-response-to-request-be-blocked-due-to-mime-type)).
+/// Pictures written in XML are pages that can act.
+pub(super) fn may_leave(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    let family = essence.split('/').next().unwrap_or_default();
+    matches!(family, "image" | "audio" | "video")
+        && !essence.contains("xml")
+        && !essence.contains("svg")
+}
+
 /// Whether the request came to the host that serves nothing but files.
 pub(super) fn is_own_host(edge: &Edge, request: &HttpRequest) -> bool {
     let cname = &edge.settings.cname;
@@ -128,6 +144,32 @@ mod tests {
                 (manner.content_type.as_str(), manner.attachment),
                 (mimetype, false)
             );
+        }
+    }
+
+    #[test]
+    fn only_pictures_sound_and_video_may_be_fetched_from_elsewhere() {
+        for mimetype in [
+            "image/png",
+            "IMAGE/JPEG",
+            "audio/mpeg",
+            "video/mp4; codecs=x",
+        ] {
+            assert!(may_leave(mimetype), "{mimetype}");
+        }
+        for mimetype in [
+            "image/svg+xml",
+            "image/svg",
+            "IMAGE/SVG+XML; charset=utf-8",
+            "text/html",
+            "text/plain",
+            "text/javascript",
+            "application/pdf",
+            "application/zip",
+            "application/octet-stream",
+            "",
+        ] {
+            assert!(!may_leave(mimetype), "{mimetype}");
         }
     }
 

@@ -1,7 +1,13 @@
 //! Azure Blob Storage, from `az://container/prefix`.
 
 use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role};
-use crate::storage::{Place, Settings, error::StorageError, objects::Traits};
+use crate::storage::{
+    Place, Settings,
+    error::StorageError,
+    objects::Traits,
+    redirect::{AccessSignature, Presigner},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 use std::sync::Arc;
 use url::Url;
@@ -41,6 +47,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
     let unsigned = builder.get_config_value(&Key::SkipSignature).as_deref() == Some("true");
     let keys = "storage.azure_access_key or storage.azure_sas_key";
     let role = role("azure", endpoint.as_deref(), has_keys || unsigned, keys)?;
+    let presigner = presigner(&builder, container);
     let built = builder
         .with_client_options(client(endpoint.as_deref()))
         .with_retry(retries())
@@ -55,6 +62,23 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         prefix,
         // Blocks that no list names go by themselves after a week.
         traits: Traits { aborts: false },
+        presigner,
     };
     Ok(objects(Arc::new(store), settings, place))
+}
+
+/// Who signs addresses: only an access key can, a role or a signature of somebody else's cannot.
+fn presigner(builder: &MicrosoftAzureBuilder, container: &str) -> Option<Presigner> {
+    let account = builder.get_config_value(&Key::AccountName)?;
+    let key = builder.get_config_value(&Key::AccessKey)?;
+    let usual = || format!("https://{account}.blob.core.windows.net");
+    let endpoint = builder.get_config_value(&Key::Endpoint);
+    let mut url = Url::parse(&endpoint.unwrap_or_else(usual)).ok()?;
+    url.path_segments_mut().ok()?.pop_if_empty().push(container);
+    Some(Presigner::Azure(AccessSignature {
+        account,
+        key: STANDARD.decode(key).ok()?,
+        container: url,
+        container_name: container.to_owned(),
+    }))
 }

@@ -1,7 +1,7 @@
 //! Google Cloud Storage, from `gs://bucket/prefix`.
 
 use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role};
-use crate::storage::{Place, Settings, error::StorageError, objects::Traits};
+use crate::storage::{Place, Settings, error::StorageError, objects::Traits, redirect::Presigner};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 use std::sync::Arc;
 use url::Url;
@@ -49,6 +49,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
     let store = built.map_err(|_| {
         StorageError::denied("gcs: the key of the service account cannot be read or used")
     })?;
+    let store = Arc::new(store);
     let at = endpoint.as_deref().unwrap_or("Google");
     let place = Where {
         provider: "gcs",
@@ -56,6 +57,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         description: format!("gcs bucket {bucket} at {at}{role}"),
         prefix,
         traits: Traits::default(),
+        presigner: (!unsigned).then(|| Presigner::Google(Arc::clone(&store) as _)),
     };
-    Ok(objects(Arc::new(store), settings, place))
+    Ok(objects(store, settings, place))
 }

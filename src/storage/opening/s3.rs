@@ -1,7 +1,7 @@
 //! S3 and what speaks like it, from `s3://bucket/prefix`.
 
 use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role};
-use crate::storage::{Place, Settings, error::StorageError, objects::Traits};
+use crate::storage::{Place, Settings, error::StorageError, objects::Traits, redirect::Presigner};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use std::sync::Arc;
 use url::Url;
@@ -45,6 +45,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         .with_virtual_hosted_style_request(!settings.s3_path_style)
         .build();
     let store = built.map_err(|error| StorageError::denied(format!("s3: {error}")))?;
+    let store = Arc::new(store);
     let at = endpoint.as_deref().unwrap_or("the default endpoint");
     let place = Where {
         provider: "s3",
@@ -52,6 +53,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         description: format!("s3 bucket {bucket} at {at}{role}"),
         prefix,
         traits: Traits::default(),
+        presigner: (!unsigned).then(|| Presigner::S3(Arc::clone(&store) as _)),
     };
-    Ok(objects(Arc::new(store), settings, place))
+    Ok(objects(store, settings, place))
 }
