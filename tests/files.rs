@@ -19,6 +19,7 @@ mod files {
     mod access;
     mod changing;
     mod metadata;
+    mod orphans;
     mod reading;
     mod redirects;
     mod symlinks;

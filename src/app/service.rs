@@ -19,7 +19,7 @@ use crate::connections::{Connections, Needs};
 use crate::database::{self, Database};
 use crate::dropbox::Dropbox;
 use crate::events::Events;
-use crate::files::{AccountOf, Catalog, Contents, Garbage, Inspector, Links};
+use crate::files::{AccountOf, Catalog, Contents, Garbage, Inspector, Links, Orphans};
 use crate::http::{self, Edge};
 use crate::outbound::Outbound;
 use crate::picking::browse::Browser;
@@ -310,6 +310,12 @@ fn background(edge: &Edge, settings: &Settings) -> Vec<AbortOnDropHandle<()>> {
     let garbage = edge.garbage.clone();
     let connections = edge.connections.clone();
     let collecting = tokio::spawn(garbage.keep_collecting(COLLECT_EVERY));
+    let orphans = Orphans::new(
+        edge.database.clone(),
+        edge.storage.clone(),
+        edge.clock.clone(),
+    );
+    let looking = tokio::spawn(orphans.keep_looking());
     let tidying = tokio::spawn(async move {
         loop {
             if let Err(error) = connections.tidy().await {
@@ -326,6 +332,7 @@ fn background(edge: &Edge, settings: &Settings) -> Vec<AbortOnDropHandle<()>> {
     vec![
         AbortOnDropHandle::new(tokio::spawn(retention.keep_sweeping())),
         AbortOnDropHandle::new(collecting),
+        AbortOnDropHandle::new(looking),
         AbortOnDropHandle::new(tidying),
     ]
 }

@@ -15,6 +15,7 @@ mod handle;
 mod hashes;
 mod inspector;
 mod links;
+mod orphans;
 mod settings;
 mod usage;
 
@@ -31,6 +32,7 @@ pub use handle::Handle;
 pub use hashes::Algorithm;
 pub use inspector::{InspectError, Inspector};
 pub use links::Links;
+pub use orphans::{OrphanError, Orphans};
 pub use settings::Settings;
 pub use usage::Usage;
 

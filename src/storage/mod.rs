@@ -18,6 +18,7 @@ mod objects;
 mod opening;
 mod redirect;
 mod settings;
+mod unfinished;
 mod upload;
 
 pub use error::StorageError;
@@ -56,6 +57,14 @@ pub struct Storage {
     check_interval: Duration,
     /// How long an address at the store is good for; none where none are given out.
     redirect: Option<Duration>,
+    orphans: Orphans,
+}
+
+/// What is done about what belongs to nobody.
+#[derive(Clone, Copy)]
+struct Orphans {
+    age: Duration,
+    swept: bool,
 }
 
 /// When the storage was last checked, and what came out.
@@ -288,6 +297,46 @@ impl Storage {
             }
         }
         outcome.map(|()| swept)
+    }
+
+    /// Gives up multipart uploads that were begun before a time (milliseconds since the epoch)
+    /// under a key of which `is_ours` says yes, and says how many there were. Nothing is done in a
+    /// folder, in memory, and at Azure, where parts that nobody completed go by themselves.
+    ///
+    /// # Errors
+    /// [`StorageError::Denied`] where the store has no list of uploads or keeps it from us. One
+    /// that cannot be given up does not keep the others.
+    pub async fn abort_uploads(
+        &self,
+        before_ms: i64,
+        is_ours: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Result<usize, StorageError> {
+        match &self.place {
+            Place::Folder(_) => Ok(0),
+            Place::Objects(objects) => objects.abort_uploads(before_ms, is_ours).await,
+        }
+    }
+
+    /// The keys of all objects that were stored before a time (milliseconds since the epoch), as
+    /// the store lists them, a page at a time. A folder of this machine is not looked through.
+    pub fn objects_before(
+        &self,
+        before_ms: i64,
+    ) -> BoxStream<'static, Result<StorageKey, StorageError>> {
+        match &self.place {
+            Place::Folder(_) => futures_util::stream::empty().boxed(),
+            Place::Objects(objects) => objects.stored_before(before_ms),
+        }
+    }
+
+    /// How old an object or an upload is that nothing can be waiting for any more.
+    pub fn orphan_age(&self) -> Duration {
+        self.orphans.age
+    }
+
+    /// Whether old objects that the catalog does not know are to be removed.
+    pub fn sweeps_orphans(&self) -> bool {
+        self.orphans.swept
     }
 
     /// One line for the log: what is used, and where it is.

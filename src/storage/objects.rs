@@ -10,9 +10,10 @@ use super::{
     error::StorageError,
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
     redirect::{Presigner, Shown},
+    unfinished::Unfinished,
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future::ready, stream, stream::BoxStream};
 use object_store::{
     Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
     multipart::{MultipartStore, PartId},
@@ -44,6 +45,7 @@ pub(super) struct Objects {
     pub(super) description: String,
     pub(super) traits: Traits,
     pub(super) presigner: Option<Presigner>,
+    pub(super) unfinished: Option<Unfinished>,
 }
 
 /// In what stores differ beyond what they are called.
@@ -249,6 +251,56 @@ impl Objects {
         }
     }
 
+    pub(super) async fn abort_uploads(
+        &self,
+        before_ms: i64,
+        is_ours: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Result<usize, StorageError> {
+        let Some(unfinished) = &self.unfinished else {
+            return Ok(0);
+        };
+        let trials = format!("{RESERVED}/");
+        let (mut aborted, mut outcome, mut after) = (0, Ok(()), None);
+        loop {
+            let page = unfinished.page(&self.prefix, after.as_ref()).await?;
+            for upload in &page.uploads {
+                let key = upload.key.strip_prefix(&self.prefix).unwrap_or_default();
+                let old = upload.at_ms().is_some_and(|at| at < before_ms);
+                if !old || !(is_ours(key) || key.starts_with(&trials)) {
+                    continue;
+                }
+                let Ok(path) = Path::parse(&upload.key) else {
+                    continue;
+                };
+                let done = self.abort(&path, &upload.upload_id).await;
+                aborted += usize::from(done.is_ok());
+                outcome = outcome.and(done);
+            }
+            after = page.next();
+            if after.is_none() {
+                return outcome.map(|()| aborted);
+            }
+        }
+    }
+
+    pub(super) fn stored_before(
+        &self,
+        before_ms: i64,
+    ) -> BoxStream<'static, Result<StorageKey, StorageError>> {
+        let prefix = self.prefix.clone();
+        let folder = Path::parse(&prefix).ok().filter(|_| !prefix.is_empty());
+        let listed = self.store.list(folder.as_ref()).map_err(StorageError::from);
+        let keys = listed.try_filter_map(move |object| {
+            let old = object.last_modified.timestamp_millis() < before_ms;
+            let key = object.location.as_ref().strip_prefix(&prefix);
+            let key = key
+                .filter(|_| old)
+                .and_then(|key| StorageKey::parse(key).ok());
+            ready(Ok(key))
+        });
+        keys.boxed()
+    }
+
     /// Whether the store lets us abort an upload of ours.
     async fn may_abort(&self) -> bool {
         let tried = async {
@@ -432,6 +484,7 @@ mod tests {
             description: String::new(),
             traits: Traits::default(),
             presigner: None,
+            unfinished: None,
         };
         for size in [
             0,

@@ -8,14 +8,19 @@ mod gcs;
 mod s3;
 
 use super::{
-    Place, Settings, Storage,
+    Orphans, Place, Settings, Storage,
     error::StorageError,
     folder::Folder,
     objects::{Objects, Traits},
     redirect::Presigner,
+    unfinished::Unfinished,
 };
 use object_store::{
-    ClientOptions, ObjectStore, RetryConfig, memory::InMemory, multipart::MultipartStore,
+    ClientOptions, ObjectStore, RetryConfig,
+    client::{HttpConnector, ReqwestConnector},
+    memory::InMemory,
+    multipart::MultipartStore,
+    signer::Signer,
 };
 use std::{
     ops::RangeInclusive,
@@ -44,6 +49,9 @@ const PART_SIZES_MIB: RangeInclusive<u64> = 8..=1024;
 const REDIRECT_LIFETIMES: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 60 * 60);
 
+/// A copy may take a week, and a day for clocks that differ.
+const LEAST_ORPHAN_AGE: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
 impl Storage {
     /// Opens the storage that the settings name; `data_dir` is where the default folder lies.
     pub async fn open(settings: &Settings, data_dir: &Path) -> Result<Self, StorageError> {
@@ -51,6 +59,10 @@ impl Storage {
             place: Place::open(settings, data_dir).await?,
             checked: Arc::default(),
             check_interval: settings.check_interval,
+            orphans: Orphans {
+                age: settings.orphan_age,
+                swept: settings.orphan_sweep,
+            },
             redirect: settings.redirect.then_some(settings.redirect_lifetime),
         })
     }
@@ -83,6 +95,9 @@ impl Plan {
             return Err(StorageError::denied(
                 "redirect_lifetime is not from 1 second to 7 days",
             ));
+        }
+        if settings.orphan_age < LEAST_ORPHAN_AGE {
+            return Err(StorageError::denied("orphan_age is less than 8 days"));
         }
         if settings.url.is_empty() {
             return Ok(Self::Folder(data_dir.join("files")));
@@ -145,6 +160,7 @@ struct Where {
     description: String,
     traits: Traits,
     presigner: Option<Presigner>,
+    unfinished: Option<Unfinished>,
 }
 
 impl Where {
@@ -156,6 +172,7 @@ impl Where {
             description: "memory (lost at the end)".to_owned(),
             traits: Traits::default(),
             presigner: None,
+            unfinished: None,
         }
     }
 }
@@ -175,6 +192,7 @@ fn objects<S: ObjectStore + MultipartStore>(
         description: place.description,
         traits: place.traits,
         presigner: place.presigner,
+        unfinished: place.unfinished,
     };
     Place::Objects(Arc::new(objects))
 }
@@ -197,6 +215,12 @@ fn client(endpoint: Option<&str>) -> ClientOptions {
         .with_connect_timeout(CONNECT_TIMEOUT)
         .with_read_timeout(READ_TIMEOUT)
         .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
+}
+
+/// Lists a store's unfinished uploads, where it has S3's call for that.
+fn unfinished(signer: Arc<dyn Signer>, endpoint: Option<&str>) -> Result<Unfinished, StorageError> {
+    let client = ReqwestConnector::default().connect(&client(endpoint))?;
+    Ok(Unfinished { signer, client })
 }
 
 fn retries() -> RetryConfig {

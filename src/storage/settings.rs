@@ -50,6 +50,12 @@ pub struct Settings {
     /// How long such an address is good, from a second to a week.
     #[serde(with = "humantime_serde")]
     pub redirect_lifetime: Duration,
+    /// How old an object or an upload is that nothing can be waiting for any more; at least 8
+    /// days.
+    #[serde(with = "humantime_serde")]
+    pub orphan_age: Duration,
+    /// Whether old objects with keys like ours are removed that the catalog does not know.
+    pub orphan_sweep: bool,
     /// How long the answer of a check holds.
     #[serde(with = "humantime_serde")]
     pub check_interval: Duration,
@@ -74,6 +80,8 @@ impl Default for Settings {
             part_size_mib: 8,
             redirect: false,
             redirect_lifetime: Duration::from_secs(5 * 60),
+            orphan_age: Duration::from_secs(8 * 24 * 60 * 60),
+            orphan_sweep: false,
             check_interval: Duration::from_secs(5),
         }
     }
@@ -102,6 +110,8 @@ impl fmt::Debug for Settings {
             .field("part_size_mib", &self.part_size_mib)
             .field("redirect", &self.redirect)
             .field("redirect_lifetime", &self.redirect_lifetime)
+            .field("orphan_age", &self.orphan_age)
+            .field("orphan_sweep", &self.orphan_sweep)
             .field("check_interval", &self.check_interval)
             .finish()
     }

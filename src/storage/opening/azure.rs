@@ -63,6 +63,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         // Blocks that no list names go by themselves after a week.
         traits: Traits { aborts: false },
         presigner,
+        unfinished: None,
     };
     Ok(objects(Arc::new(store), settings, place))
 }

@@ -1,6 +1,6 @@
 //! Google Cloud Storage, from `gs://bucket/prefix`.
 
-use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role};
+use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role, unfinished};
 use crate::storage::{Place, Settings, error::StorageError, objects::Traits, redirect::Presigner};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 use std::sync::Arc;
@@ -50,6 +50,10 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         StorageError::denied("gcs: the key of the service account cannot be read or used")
     })?;
     let store = Arc::new(store);
+    let unfinished = match unsigned {
+        true => None,
+        false => Some(unfinished(Arc::clone(&store) as _, endpoint.as_deref())?),
+    };
     let at = endpoint.as_deref().unwrap_or("Google");
     let place = Where {
         provider: "gcs",
@@ -57,6 +61,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         description: format!("gcs bucket {bucket} at {at}{role}"),
         prefix,
         traits: Traits::default(),
+        unfinished,
         presigner: (!unsigned).then(|| Presigner::Google(Arc::clone(&store) as _)),
     };
     Ok(objects(store, settings, place))

@@ -1,6 +1,6 @@
 //! S3 and what speaks like it, from `s3://bucket/prefix`.
 
-use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role};
+use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role, unfinished};
 use crate::storage::{Place, Settings, error::StorageError, objects::Traits, redirect::Presigner};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use std::sync::Arc;
@@ -46,6 +46,10 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         .build();
     let store = built.map_err(|error| StorageError::denied(format!("s3: {error}")))?;
     let store = Arc::new(store);
+    let unfinished = match unsigned {
+        true => None,
+        false => Some(unfinished(Arc::clone(&store) as _, endpoint.as_deref())?),
+    };
     let at = endpoint.as_deref().unwrap_or("the default endpoint");
     let place = Where {
         provider: "s3",
@@ -53,6 +57,7 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         description: format!("s3 bucket {bucket} at {at}{role}"),
         prefix,
         traits: Traits::default(),
+        unfinished,
         presigner: (!unsigned).then(|| Presigner::S3(Arc::clone(&store) as _)),
     };
     Ok(objects(store, settings, place))
