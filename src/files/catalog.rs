@@ -230,12 +230,13 @@ impl Catalog {
         now_ms: i64,
     ) -> Result<StoredFile, FileError> {
         let sql = format!(
-            "UPDATE files SET deleted_at = $1 WHERE handle = $2 AND deleted_at IS NULL \
-             RETURNING {COLUMNS}"
+            "UPDATE files SET deleted_at = $1, object_kept = $3 WHERE handle = $2 \
+             AND deleted_at IS NULL RETURNING {COLUMNS}"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(now_ms)
             .bind(handle.as_str().to_owned())
+            .bind(i64::from(skip_storage))
             .fetch_optional(&mut *tx)
             .await?
             .ok_or(FileError::NotFound)?;

@@ -194,11 +194,12 @@ async fn picks(tx: &mut Tx, place: Place) -> Result<Batch, DatabaseError> {
     })
 }
 
-/// Rows of deleted files. Their objects went to the garbage when they were deleted.
+/// Rows of deleted files. Their objects went to the garbage when they were deleted; where one was
+/// kept on purpose its row stays, or it would look like one that belongs to nobody.
 async fn deleted_files(tx: &mut Tx, place: Place) -> Result<Batch, DatabaseError> {
     let sql = format!(
         "DELETE FROM files WHERE handle IN (SELECT handle FROM files \
-         WHERE deleted_at IS NOT NULL AND deleted_at < $1 ORDER BY deleted_at LIMIT $2{skip}) \
+         WHERE deleted_at IS NOT NULL AND object_kept = 0 AND deleted_at < $1 ORDER BY deleted_at LIMIT $2{skip}) \
          AND deleted_at IS NOT NULL",
         skip = place.skip()
     );

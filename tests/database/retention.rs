@@ -244,13 +244,18 @@ async fn a_deleted_files_row_goes_in_time_and_a_live_files_never() {
         for _ in 0..7 {
             world.file(1, Some(edge - 1)).await;
         }
+        world
+            .run(&["UPDATE files SET object_kept = 1 WHERE handle = 'f1'"])
+            .await;
         world.file(1, Some(edge)).await;
         world.file(1, None).await;
-        assert_eq!(world.sweep("deleted_files").await, 7);
-        assert_eq!(world.count("files").await, 2);
+        assert_eq!(world.sweep("deleted_files").await, 6);
+        assert_eq!(world.count("files").await, 3);
         world.hand.advance(DAY * 1000);
         assert_eq!(world.sweep("deleted_files").await, 1);
         assert_eq!(world.count("files WHERE deleted_at IS NULL").await, 1);
+        // Its object was to stay: without the row it would look like nobody's.
+        assert_eq!(world.count("files WHERE object_kept = 1").await, 1);
     }
 }
 

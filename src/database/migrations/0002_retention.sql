@@ -6,10 +6,14 @@ CREATE TABLE duties (
     next_at BIGINT NOT NULL
 );
 
+-- 1 where a file was deleted and its object left in the storage on purpose: its row says so to
+-- whoever looks for objects that belong to nobody.
+ALTER TABLE files ADD COLUMN object_kept BIGINT NOT NULL DEFAULT 0;
+
 -- By these, what is too old is found without reading what is not. Events and picks need none:
 -- their ids grow with their age.
 CREATE INDEX attempts_with_answers ON attempts (started_at)
     WHERE response_body <> '' OR response_headers <> '{}';
-CREATE INDEX files_deleted ON files (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX files_deleted ON files (deleted_at) WHERE deleted_at IS NOT NULL AND object_kept = 0;
 CREATE INDEX connections_left ON connections (updated_at, id) WHERE state <> 0;
 CREATE INDEX picks_by_connection ON picks (connection_id);
