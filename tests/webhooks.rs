@@ -18,5 +18,7 @@ mod guard;
 mod owner;
 #[path = "webhooks/queue.rs"]
 mod queue;
+#[path = "webhooks/redis.rs"]
+mod redis;
 #[path = "webhooks/world.rs"]
 mod world;

@@ -68,7 +68,7 @@ impl World {
         let applications = Applications::new(database.clone(), key.clone(), clock.clone());
         let webhooks = Webhooks::new(
             settings.webhook.clone(),
-            Some(settings.redis.url.as_str()).filter(|url| !url.is_empty()),
+            &settings.redis,
             database.clone(),
             key,
             clock.clone(),

@@ -81,10 +81,9 @@ impl Tools {
 /// # Errors
 /// When the address of Redis is not understood, or TLS cannot be set up.
 pub async fn webhooks(settings: &Settings, tools: &Tools) -> anyhow::Result<Webhooks> {
-    let redis_url = Some(settings.redis.url.as_str()).filter(|url| !url.is_empty());
     let webhooks = Webhooks::new(
         settings.webhook.clone(),
-        redis_url,
+        &settings.redis,
         tools.database.clone(),
         tools.master_key.clone(),
         tools.clock.clone(),

@@ -34,7 +34,7 @@ pub struct Settings {
     /// The catalog's database.
     pub database: database::Settings,
     /// Redis, for the delivery queue.
-    pub redis: Redis,
+    pub redis: webhooks::RedisSettings,
     /// Figures for Prometheus.
     pub metrics: Metrics,
     /// Where bytes lie.
@@ -79,14 +79,6 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Where Redis is.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Redis {
-    /// `redis://…`; empty: the embedded queue.
-    pub url: String,
-}
-
 /// Where Prometheus finds its figures.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,13 +97,6 @@ impl Metrics {
             "" => Ok(None),
             address => address.parse().map(Some),
         }
-    }
-}
-
-impl std::fmt::Debug for Redis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The address may hold a password.
-        f.debug_struct("Redis").finish_non_exhaustive()
     }
 }
 
@@ -171,8 +156,9 @@ impl Settings {
             };
             refuse(key, &error.to_string());
         }
-        if let Err(error) = webhooks::check_redis(&self.redis.url) {
-            refuse("redis.url", &error.to_string());
+        if let Err(webhooks::QueueError::Settings { key, why }) = webhooks::check_redis(&self.redis)
+        {
+            refuse(key, &why);
         }
         if let Err(error) = storage::check(&self.storage) {
             refuse("storage", &error.to_string());

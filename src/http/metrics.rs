@@ -59,8 +59,12 @@ static LEASED: LazyLock<IntGauge> = LazyLock::new(|| {
         "Deliveries in flight, by the queue's count.",
     )
 });
-static QUEUE_UP: LazyLock<IntGauge> =
-    LazyLock::new(|| figures::gauge("longshore_queue_up", "1 while the queue answers, else 0."));
+static QUEUE_UP: LazyLock<IntGauge> = LazyLock::new(|| {
+    figures::gauge(
+        "longshore_queue_up",
+        "1 while the queue answers and takes work, else 0.",
+    )
+});
 static CONNECTIONS: LazyLock<IntGauge> = LazyLock::new(|| {
     figures::gauge(
         "longshore_database_connections",
@@ -172,12 +176,12 @@ impl Watched {
         IDLE.set(count(usage.idle));
         match self.webhooks.depth().await {
             Ok(depth) => {
-                QUEUE_UP.set(1);
                 QUEUED.set(count(depth.endpoints));
                 LEASED.set(count(depth.leased));
             }
-            Err(_) => QUEUE_UP.set(0),
+            Err(error) => log::debug!("the queue's depth is not known: {error}"),
         }
+        QUEUE_UP.set(i64::from(self.webhooks.check().await.is_ok()));
         if let Ok(oldest) = self.webhooks.oldest_due().await {
             let age = oldest.map_or(0, |due| (self.clock.now_ms() - due).max(0) / 1000);
             OLDEST.set(age);

@@ -134,8 +134,11 @@ async fn claim_until(worker: &Arc<Worker>, stop: CancellationToken) {
                     wait
                 }
                 Err(error) => {
-                    log::warn!("webhooks: {error}; trying again in {pause:?}");
-                    pause = (pause * 2).min(IDLE);
+                    // Told by the queue itself, once a minute.
+                    log::debug!("webhooks: {error}; trying again in {pause:?}");
+                    pause = (pause * 2)
+                        .min(IDLE)
+                        .mul_f64(0.75 + rand::random::<f64>() / 4.0);
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = stop.cancelled() => {}

@@ -46,10 +46,10 @@ use crate::outbound::{Outbound, OutboundError};
 
 pub use deliveries::{Attempt, Delivery, DeliveryState, Filter};
 pub use endpoints::{Created, Endpoint, EndpointState};
-pub use queue::{Depth, check_redis};
+pub use queue::{Depth, QueueError, RedisSettings, check_redis};
 pub use settings::Settings;
 
-use queue::{Ack, Claim, DeliveryQueue, Due, Embedded, Lease, Limits, QueueError, Redis, Want};
+use queue::{Ack, Claim, DeliveryQueue, Due, Embedded, Lease, Limits, Redis, Trouble, Want};
 
 /// How long [`Webhooks::deliver_all`] goes on at most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -193,6 +193,11 @@ impl Room {
     async fn notice(&self, claim: &Claim) -> Result<(), QueueError> {
         let before = locked(&self.generation).replace(claim.generation.clone());
         let changed = before.as_ref() != Some(&claim.generation);
+        // Another generation, or the same from another connection: what was written last may be
+        // lost. Whoever has just filled the queue does not know the generation's name yet.
+        if changed && matches!(&before, Some(Some(name)) if !name.is_empty()) {
+            self.mark_missed();
+        }
         if changed && before.is_some() {
             let leases: Vec<Lease> = locked(&self.in_air).values().copied().collect();
             if !leases.is_empty() {
@@ -241,10 +246,10 @@ impl Webhooks {
     /// on the runtime that will do the work. Does not wait for Redis: it may come later.
     ///
     /// # Errors
-    /// [`QueueError::Address`] when the address is not understood.
+    /// [`QueueError::Settings`] when the settings of Redis are not understood.
     pub async fn new(
         settings: Settings,
-        redis_url: Option<&str>,
+        redis: &RedisSettings,
         database: Database,
         master_key: MasterKey,
         clock: Clock,
@@ -256,11 +261,10 @@ impl Webhooks {
             sick_cap: (cap / 4).max(1),
             lease: settings.lease(),
         };
-        let url = redis_url.unwrap_or(&settings.redis_url);
-        let queue: Arc<dyn DeliveryQueue> = if url.is_empty() {
+        let queue: Arc<dyn DeliveryQueue> = if redis.url.is_empty() {
             Arc::new(Embedded::new(limits))
         } else {
-            Arc::new(Redis::new(url, &settings.redis_prefix, limits)?)
+            Arc::new(Redis::new(redis, &settings.redis_prefix, limits)?)
         };
         let (sender, receiver) = mpsc::channel(listener::WAITING);
         let room = Arc::new(Room {
@@ -314,8 +318,11 @@ impl Webhooks {
                 return Ok(());
             }
             if began.elapsed() > PATIENCE {
-                let late = "deliveries are still due after a minute";
-                return Err(QueueError::Unavailable(late.to_owned()).into());
+                let late = QueueError::Unavailable {
+                    trouble: Trouble::Other,
+                    text: "deliveries are still due after a minute".to_owned(),
+                };
+                return Err(late.into());
             }
             // Another worker has them.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -366,13 +373,13 @@ impl Webhooks {
         self.room.queue.describe()
     }
 
-    /// Whether the queue answers. If it does not, picks go on and deliveries catch up later.
+    /// Whether the queue answers and takes work. If not, picks go on and deliveries catch up
+    /// later.
     ///
     /// # Errors
-    /// [`WebhookError::Queue`] when it does not.
-    pub async fn check(&self) -> Result<(), WebhookError> {
-        self.room.queue.depth().await?;
-        Ok(())
+    /// What is wrong with it.
+    pub async fn check(&self) -> Result<(), QueueError> {
+        self.room.queue.check().await
     }
 }
 

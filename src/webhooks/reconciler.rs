@@ -45,7 +45,15 @@ pub(super) async fn run(room: Arc<Room>, stop: CancellationToken) {
         let wait = match round(&room, &mut progress).await {
             Ok(()) => room.settings.reconcile_interval,
             Err(error) => {
-                log::warn!("webhooks: the queue could not be compared with the record: {error}");
+                // The queue tells of its troubles itself, once a minute.
+                let level = match error {
+                    WebhookError::Queue(_) => log::Level::Debug,
+                    _ => log::Level::Warn,
+                };
+                log::log!(
+                    level,
+                    "webhooks: the queue is not compared with the record: {error}"
+                );
                 room.mark_missed();
                 PAUSE
             }

@@ -8,6 +8,7 @@
 
 pub mod postgres;
 pub mod redis;
+pub mod redis_shapes;
 pub mod subscriber;
 
 /// A port that was free a moment ago.

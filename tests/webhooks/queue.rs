@@ -1,15 +1,17 @@
-//! What every queue promises, tried on both.
+//! What every queue promises, tried on all: embedded, one Redis, a Redis Cluster.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore::webhooks::RedisSettings;
 use longshore::webhooks::queue::{
     Ack, DeliveryQueue, Due, Embedded, Lease, Limits, Redis, TURN, Want,
 };
 
 use crate::support::redis::RedisServer;
+use crate::support::redis_shapes::shared_cluster;
 
 const NOW: i64 = 1_800_000_000_000;
 const ALL: Want = Want { most: 64, sick: 64 };
@@ -22,10 +24,18 @@ const LIMITS: Limits = Limits {
 
 type Queue = Arc<dyn DeliveryQueue>;
 
-async fn on_both<F: Future<Output = ()>>(limits: Limits, promise: impl Fn(Queue) -> F) {
+async fn on_all<F: Future<Output = ()>>(limits: Limits, promise: impl Fn(Queue) -> F) {
     promise(Arc::new(Embedded::new(limits))).await;
     let server = RedisServer::start();
-    promise(Arc::new(Redis::new(&server.url(), "test", limits).unwrap())).await;
+    promise(redis(&server, limits)).await;
+    let cluster = RedisSettings::at(shared_cluster());
+    let prefix = format!("{:016x}", rand::random::<u64>());
+    promise(Arc::new(Redis::new(&cluster, &prefix, limits).unwrap())).await;
+}
+
+fn redis(server: &RedisServer, limits: Limits) -> Queue {
+    let settings = RedisSettings::at(&server.url());
+    Arc::new(Redis::new(&settings, "test", limits).unwrap())
 }
 
 fn due(endpoint_id: i64, delivery_id: i64, at: i64) -> Due {
@@ -64,7 +74,7 @@ fn per_endpoint(leases: &[Lease]) -> HashMap<i64, usize> {
 
 #[tokio::test]
 async fn what_is_due_is_claimed_once_and_what_is_not_waits_for_its_time() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue
             .add(&[
                 due(1, 10, NOW),
@@ -87,7 +97,7 @@ async fn what_is_due_is_claimed_once_and_what_is_not_waits_for_its_time() {
 
 #[tokio::test]
 async fn an_endpoint_never_has_more_in_flight_than_its_cap() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue.add(&many(1, 20)).await.unwrap();
         let first = claim(&queue, NOW).await;
         assert_eq!(first.len(), 8);
@@ -104,7 +114,7 @@ async fn an_endpoint_never_has_more_in_flight_than_its_cap() {
 
 #[tokio::test]
 async fn endpoints_take_turns_however_much_one_of_them_has() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue.add(&many(1, 500)).await.unwrap();
         for endpoint in 2..=4 {
             queue.add(&many(endpoint, 5)).await.unwrap();
@@ -125,7 +135,7 @@ async fn a_lease_that_runs_out_is_returned_and_its_late_holder_is_fenced_off() {
         lease: Duration::from_millis(50),
         ..LIMITS
     };
-    on_both(limits, |queue| async move {
+    on_all(limits, |queue| async move {
         queue.add(&many(1, 1)).await.unwrap();
         let late = claim(&queue, NOW).await[0];
         assert_eq!(queue.reap(NOW).await.unwrap(), 0);
@@ -149,7 +159,7 @@ async fn a_lease_that_runs_out_is_returned_and_its_late_holder_is_fenced_off() {
 
 #[tokio::test]
 async fn adding_twice_or_while_leased_makes_no_second_one() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue.add(&[due(1, 1, NOW + 100)]).await.unwrap();
         queue
             .add(&[due(1, 1, NOW), due(1, 1, NOW + 50)])
@@ -165,7 +175,7 @@ async fn adding_twice_or_while_leased_makes_no_second_one() {
 
 #[tokio::test]
 async fn an_acknowledgment_may_say_when_it_is_due_again() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue.add(&many(1, 1)).await.unwrap();
         let lease = claim(&queue, NOW).await[0];
         let again = Ack {
@@ -184,7 +194,7 @@ async fn an_acknowledgment_may_say_when_it_is_due_again() {
 
 #[tokio::test]
 async fn sick_endpoints_have_a_smaller_cap_and_only_their_share_until_they_succeed() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue.add(&many(1, 20)).await.unwrap();
         queue.add(&many(2, 4)).await.unwrap();
         queue.mark_sick(1).await.unwrap();
@@ -206,7 +216,7 @@ async fn sick_endpoints_have_a_smaller_cap_and_only_their_share_until_they_succe
 
 #[tokio::test]
 async fn a_purged_endpoint_has_nothing_waiting_and_others_keep_theirs() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         queue.add(&many(1, 20)).await.unwrap();
         queue.add(&many(2, 3)).await.unwrap();
         let taken = claim(&queue, NOW).await;
@@ -224,7 +234,7 @@ async fn a_purged_endpoint_has_nothing_waiting_and_others_keep_theirs() {
 
 #[tokio::test]
 async fn a_queue_has_no_generation_until_it_was_filled() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         assert_eq!(queue.claim(NOW, ALL).await.unwrap().generation, None);
         assert!(queue.begin_filling().await.unwrap());
         queue.filled().await.unwrap();
@@ -236,7 +246,7 @@ async fn a_queue_has_no_generation_until_it_was_filled() {
 #[tokio::test]
 async fn after_a_flush_leases_are_put_back_and_scripts_loaded_anew() {
     let server = RedisServer::start();
-    let queue: Queue = Arc::new(Redis::new(&server.url(), "test", LIMITS).unwrap());
+    let queue = redis(&server, LIMITS);
     queue.add(&many(1, 8)).await.unwrap();
     let leases = claim(&queue, NOW).await;
     server.command(&["FLUSHALL"]);
@@ -254,7 +264,7 @@ async fn after_a_flush_leases_are_put_back_and_scripts_loaded_anew() {
 #[tokio::test]
 async fn every_key_bears_the_tag_and_a_waiting_delivery_is_small() {
     let server = RedisServer::start();
-    let queue: Queue = Arc::new(Redis::new(&server.url(), "test", LIMITS).unwrap());
+    let queue = redis(&server, LIMITS);
     let used = || -> u64 {
         let info = server.command(&["INFO", "memory"]);
         let line = info
@@ -288,7 +298,7 @@ async fn every_key_bears_the_tag_and_a_waiting_delivery_is_small() {
 #[tokio::test]
 async fn a_redis_that_is_away_is_told_within_a_second_or_two() {
     let mut server = RedisServer::start();
-    let queue: Queue = Arc::new(Redis::new(&server.url(), "test", LIMITS).unwrap());
+    let queue = redis(&server, LIMITS);
     queue.add(&many(1, 1)).await.unwrap();
     server.kill();
     let began = std::time::Instant::now();
@@ -302,7 +312,7 @@ async fn a_redis_that_is_away_is_told_within_a_second_or_two() {
 
 #[tokio::test]
 async fn no_delivery_is_ever_held_twice_or_lost_under_random_use() {
-    on_both(LIMITS, |queue| async move {
+    on_all(LIMITS, |queue| async move {
         let mut seed = 7_u64;
         let mut dice = move |sides: u64| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

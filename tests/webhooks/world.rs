@@ -10,7 +10,7 @@ use longshore::database::{self, Database};
 use longshore::events::{Event, Events, Happening};
 use longshore::files::Links;
 use longshore::outbound::{self, Outbound};
-use longshore::webhooks::{Delivery, Filter, Settings, Webhooks};
+use longshore::webhooks::{Delivery, Filter, RedisSettings, Settings, Webhooks};
 
 use crate::support::redis::RedisServer;
 use crate::support::{postgres, subscriber::Subscriber};
@@ -55,6 +55,7 @@ pub struct World {
     pub clock: Clock,
     pub subscriber: Subscriber,
     pub redis: Option<RedisServer>,
+    at: RedisSettings,
     settings: Settings,
     master_key: MasterKey,
     _dir: tempfile::TempDir,
@@ -84,7 +85,6 @@ impl World {
     }
 
     pub async fn with(ground: Ground, settings: Settings) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let url = match ground {
             Ground::PostgresRedis => tokio::task::block_in_place(postgres::database),
             _ => String::new(),
@@ -93,6 +93,21 @@ impl World {
             Ground::SqliteEmbedded => None,
             _ => Some(tokio::task::block_in_place(RedisServer::start)),
         };
+        let at = redis.as_ref().map(|redis| RedisSettings::at(&redis.url()));
+        let at = at.unwrap_or_else(RedisSettings::none);
+        Self {
+            redis,
+            ..Self::over(url, at, settings).await
+        }
+    }
+
+    /// On SQLite and a queue that is somewhere else.
+    pub async fn on_queue(at: RedisSettings) -> Self {
+        Self::over(String::new(), at, settings()).await
+    }
+
+    async fn over(url: String, at: RedisSettings, settings: Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let delivered = longshore::config::Settings::defaults().unwrap().database;
         let database = database::Settings {
             url,
@@ -112,7 +127,7 @@ impl World {
         let (application, _) = applications.create(new).await.unwrap();
         let webhooks = Webhooks::new(
             settings.clone(),
-            redis.as_ref().map(RedisServer::url).as_deref(),
+            &at,
             database.clone(),
             master_key.clone(),
             clock.clone(),
@@ -128,7 +143,8 @@ impl World {
             hand,
             clock,
             subscriber: Subscriber::start().await,
-            redis,
+            redis: None,
+            at,
             settings,
             master_key,
             _dir: dir,
@@ -139,7 +155,7 @@ impl World {
     pub async fn restart(&mut self) {
         self.webhooks = Webhooks::new(
             self.settings.clone(),
-            self.redis.as_ref().map(RedisServer::url).as_deref(),
+            &self.at,
             self.database.clone(),
             self.master_key.clone(),
             self.clock.clone(),

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives leases back. ARGV: prefix, then endpoint, delivery, token, again ('' = not), well
 -- ('1', '0', '' = as it was) each. Answers 1 or 0 for each: whether it was still held.
 local later, sick, leases, in_flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes what is due. Bounded: at most `most` deliveries, at most 256 endpoints woken.
 local turns, sick_turns, later, sick = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local leases, in_flight, sequence, generation = KEYS[5], KEYS[6], KEYS[7], KEYS[8]

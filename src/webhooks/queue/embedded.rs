@@ -288,6 +288,10 @@ impl DeliveryQueue for Embedded {
         Ok(())
     }
 
+    async fn check(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn depth(&self) -> Result<Depth, QueueError> {
         let state = self.lock();
         Ok(Depth {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use embedded::Embedded;
-pub use redis::{Redis, check_redis};
+pub use redis::{Redis, RedisSettings, Trouble, check_redis};
 
 /// How far ahead deliveries are held in the queue.
 pub const HORIZON: Duration = Duration::from_secs(15 * 60);
@@ -32,12 +32,22 @@ pub const TURN: usize = 4;
 /// The queue did not answer; what it holds is not lost, because it holds nothing of its own.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
-    /// Redis is away, too slow, or not ready.
-    #[error("the queue is not available: {0}")]
-    Unavailable(String),
-    /// The address is not understood.
-    #[error("the Redis address must begin with redis://")]
-    Address,
+    /// Redis is away, too slow, or cannot do what is asked.
+    #[error("the queue is not available: {text}")]
+    Unavailable {
+        /// What kind of trouble it is.
+        trouble: Trouble,
+        /// For the log: what to do about it.
+        text: String,
+    },
+    /// The settings are not understood.
+    #[error("{key}: {why}")]
+    Settings {
+        /// Which setting.
+        key: &'static str,
+        /// What is wrong with it; repeats nothing of an address.
+        why: String,
+    },
 }
 
 /// How much may be in flight, and for how long.
@@ -146,6 +156,9 @@ pub trait DeliveryQueue: Send + Sync {
 
     /// Marks the queue as filled: a new generation begins.
     async fn filled(&self) -> Result<(), QueueError>;
+
+    /// Whether it could take and give deliveries now: answers, takes writes, has room.
+    async fn check(&self) -> Result<(), QueueError>;
 
     /// How much it holds.
     async fn depth(&self) -> Result<Depth, QueueError>;

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forgets everything that waits for an endpoint. ARGV: prefix, endpoint.
 local turns, sick_turns, later, sick = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 redis.call('UNLINK', ARGV[1] .. ARGV[2])

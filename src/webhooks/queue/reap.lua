@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Returns deliveries whose leases are over, at most 100. ARGV: prefix, now.
 local later, leases, in_flight = KEYS[1], KEYS[2], KEYS[3]
 local prefix, now = ARGV[1], ARGV[2]

@@ -18,26 +18,29 @@
 //! Nothing here is the record; it may be flushed at any time.
 //!
 //! The scripts take per-endpoint keys built from a prefix in ARGV: the tag keeps them in the
-//! slot of the declared keys. One connection from the pool is kept and multiplexed, because the
-//! pool pings on every hand-out; after any failure a fresh one is taken. Nothing blocking is
-//! ever sent on it, and every wait ends within a second.
+//! slot of the declared keys. Every call is a script, and every script is refused as a whole by
+//! a server that takes no writes; those that give memory back run in a full Redis too, so that
+//! what it holds is still delivered. `address.rs` reads where Redis is, `link.rs` keeps the
+//! connection, `trouble.rs` has the words for what goes wrong.
 
-use std::sync::{Mutex, PoisonError};
+mod address;
+mod link;
+mod lua;
+mod settings;
+mod trouble;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{
-    AsyncConnectionConfig, FromRedisValue, RedisError, Script, ScriptInvocation,
-};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool_redis::redis::FromRedisValue;
 
 use super::{Ack, Claim, DeliveryQueue, Depth, Due, Lease, Limits, QueueError, TURN, Want};
+use address::Address;
+use link::Links;
+use lua::{Call, Lua};
+pub use settings::RedisSettings;
+pub use trouble::Trouble;
 
-/// Longest wait for an answer or a connection.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Longest wait for a place in the pool.
-const POOL_WAIT: Duration = Duration::from_millis(250);
 /// How long the lock of a node that fills lasts. Short: if that node dies, the others wait for
 /// nothing; if it takes longer, two fill at once, which does no harm.
 const FILLING_MS: u64 = 5_000;
@@ -46,12 +49,13 @@ const ADDED_AT_ONCE: usize = 500;
 
 /// The queue in Redis.
 pub struct Redis {
-    pool: Pool,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    links: Links,
+    told: trouble::Told,
+    patience: Duration,
     limits: Limits,
     keys: Keys,
     scripts: Scripts,
-    address: String,
+    description: String,
 }
 
 struct Keys {
@@ -68,24 +72,37 @@ struct Keys {
 }
 
 struct Scripts {
-    add: Script,
-    claim: Script,
-    ack: Script,
-    reap: Script,
-    restore: Script,
-    purge: Script,
+    add: Lua,
+    claim: Lua,
+    ack: Lua,
+    reap: Lua,
+    restore: Lua,
+    mark_sick: Lua,
+    purge: Lua,
+    begin_filling: Lua,
+    filled: Lua,
+    depth: Lua,
+    check: Lua,
+    repair: Lua,
 }
 
-/// Whether this address of Redis is understood; asks nobody. None at all is the embedded queue.
+/// Whether these settings of Redis are understood; asks nobody. No address at all is the
+/// embedded queue.
 ///
 /// # Errors
-/// [`QueueError::Address`] when it is not.
-pub fn check_redis(url: &str) -> Result<(), QueueError> {
-    if url.is_empty() {
+/// [`QueueError::Settings`] when they are not.
+pub fn check_redis(settings: &RedisSettings) -> Result<(), QueueError> {
+    if settings.url.is_empty() {
         return Ok(());
     }
-    let understood = Manager::new(url).map_err(|_| QueueError::Address);
-    understood.map(drop)
+    Links::new(&address(settings)?, settings).map(drop)
+}
+
+fn address(settings: &RedisSettings) -> Result<Address, QueueError> {
+    Address::parse(&settings.url).map_err(|why| QueueError::Settings {
+        key: "redis.url",
+        why: why.to_owned(),
+    })
 }
 
 impl Redis {
@@ -93,65 +110,87 @@ impl Redis {
     /// than one that goes away later.
     ///
     /// # Errors
-    /// [`QueueError::Address`] when the address is not understood.
-    pub fn new(url: &str, prefix: &str, limits: Limits) -> Result<Self, QueueError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let manager = Manager::new_with_config(url, config).map_err(|_| QueueError::Address)?;
-        let pool = Pool::builder(manager)
-            .max_size(4)
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(POOL_WAIT))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|_| QueueError::Address)?;
+    /// [`QueueError::Settings`] when the settings are not understood.
+    pub fn new(settings: &RedisSettings, prefix: &str, limits: Limits) -> Result<Self, QueueError> {
+        let address = address(settings)?;
         Ok(Self {
-            pool,
-            connection: Mutex::default(),
+            links: Links::new(&address, settings)?,
+            told: trouble::Told::default(),
+            patience: settings.timeout,
             limits,
             keys: Keys::new(prefix),
-            scripts: Scripts {
-                add: Script::new(include_str!("add.lua")),
-                claim: Script::new(include_str!("claim.lua")),
-                ack: Script::new(include_str!("ack.lua")),
-                reap: Script::new(include_str!("reap.lua")),
-                restore: Script::new(include_str!("restore.lua")),
-                purge: Script::new(include_str!("purge.lua")),
-            },
-            address: without_password(url),
+            scripts: Scripts::new(),
+            description: address.describe(),
         })
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, QueueError> {
-        let known = self.remembered().clone();
-        if let Some(connection) = known {
-            return Ok(connection);
+    /// Runs a script. What is wrong is told, and what another connection may mend gets one.
+    async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, QueueError> {
+        let done = match self.links.get().await {
+            Ok(mut link) => call
+                .run(&mut link)
+                .await
+                .map_err(|error| trouble::from_driver(&error)),
+            Err(error) => Err(error),
+        };
+        match &done {
+            Ok(_) => self.told.went_well(),
+            Err(error) => {
+                self.told.failed(error);
+                self.mend(error).await;
+            }
         }
-        let fresh = self.pool.get().await.map_err(unavailable)?;
-        let fresh = Connection::take(fresh);
-        *self.remembered() = Some(fresh.clone());
-        Ok(fresh)
+        done
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, Option<MultiplexedConnection>> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    async fn mend(&self, error: &QueueError) {
+        let QueueError::Unavailable { trouble, .. } = error else {
+            return;
+        };
+        if trouble.needs_another_connection() {
+            self.links.drop_kept();
+        } else if *trouble == Trouble::WrongType {
+            let keys = &self.keys;
+            let mut call = self.scripts.repair.call(&[
+                &keys.later,
+                &keys.turns,
+                &keys.sick_turns,
+                &keys.leases,
+                &keys.sick,
+                &keys.in_flight,
+                &keys.sequence,
+                &keys.filling,
+                &keys.generation,
+            ]);
+            call.arg(&keys.queue_prefix);
+            if let Ok(mut link) = self.links.get().await {
+                match call.run::<Vec<String>>(&mut link).await {
+                    Ok(aside) => {
+                        log::warn!("webhooks: set aside in Redis: {}", aside.join(", "));
+                    }
+                    Err(error) => log::warn!("webhooks: {}", trouble::from_driver(&error)),
+                }
+            }
+        }
     }
+}
 
-    fn checked<T>(&self, result: Result<T, RedisError>) -> Result<T, QueueError> {
-        result.map_err(|error| {
-            *self.remembered() = None;
-            unavailable(error)
-        })
-    }
-
-    /// EVALSHA; after a flush or a failover, which forget scripts, loaded again.
-    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, QueueError> {
-        let mut connection = self.connection().await?;
-        self.checked(call.invoke_async(&mut connection).await)
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            add: Lua::new(include_str!("add.lua")),
+            claim: Lua::new(include_str!("claim.lua")),
+            ack: Lua::new(include_str!("ack.lua")),
+            reap: Lua::new(include_str!("reap.lua")),
+            restore: Lua::new(include_str!("restore.lua")),
+            mark_sick: Lua::new(include_str!("mark_sick.lua")),
+            purge: Lua::new(include_str!("purge.lua")),
+            begin_filling: Lua::new(include_str!("begin_filling.lua")),
+            filled: Lua::new(include_str!("filled.lua")),
+            depth: Lua::new(include_str!("depth.lua")),
+            check: Lua::new(include_str!("check.lua")),
+            repair: Lua::new(include_str!("repair.lua")),
+        }
     }
 }
 
@@ -177,8 +216,8 @@ impl Keys {
 impl DeliveryQueue for Redis {
     async fn add(&self, due: &[Due]) -> Result<(), QueueError> {
         for part in due.chunks(ADDED_AT_ONCE) {
-            let mut call = self.scripts.add.prepare_invoke();
-            call.key(&self.keys.later).key(&self.keys.leases);
+            let keys = [&self.keys.later, &self.keys.leases];
+            let mut call = self.scripts.add.call(&keys);
             call.arg(&self.keys.queue_prefix);
             for due in part {
                 call.arg(due.endpoint_id).arg(due.delivery_id).arg(due.at);
@@ -189,34 +228,38 @@ impl DeliveryQueue for Redis {
     }
 
     async fn claim(&self, now: i64, want: Want) -> Result<Claim, QueueError> {
-        let mut call = self.scripts.claim.prepare_invoke();
-        call.key(&self.keys.turns)
-            .key(&self.keys.sick_turns)
-            .key(&self.keys.later)
-            .key(&self.keys.sick)
-            .key(&self.keys.leases)
-            .key(&self.keys.in_flight)
-            .key(&self.keys.sequence)
-            .key(&self.keys.generation)
-            .arg(now)
+        let keys = &self.keys;
+        let mut call = self.scripts.claim.call(&[
+            &keys.turns,
+            &keys.sick_turns,
+            &keys.later,
+            &keys.sick,
+            &keys.leases,
+            &keys.in_flight,
+            &keys.sequence,
+            &keys.generation,
+        ]);
+        call.arg(now)
             .arg(want.most)
             .arg(want.sick)
             .arg(self.limits.cap)
             .arg(self.limits.sick_cap)
             .arg(u64::try_from(self.limits.lease.as_millis()).unwrap_or(u64::MAX))
             .arg(TURN)
-            .arg(&self.keys.queue_prefix);
+            .arg(&keys.queue_prefix);
         let fields: Vec<String> = self.run(&call).await?;
-        read_claim(&fields)
+        let mut claim = read_claim(&fields)?;
+        // After a failover another server answers, which may not have seen the last writes.
+        let made = self.links.made();
+        claim.generation = claim.generation.map(|filling| format!("{filling}/{made}"));
+        Ok(claim)
     }
 
     async fn ack(&self, acks: &[Ack]) -> Result<Vec<bool>, QueueError> {
-        let mut call = self.scripts.ack.prepare_invoke();
-        call.key(&self.keys.later)
-            .key(&self.keys.sick)
-            .key(&self.keys.leases)
-            .key(&self.keys.in_flight)
-            .arg(&self.keys.queue_prefix);
+        let keys = &self.keys;
+        let keys = [&keys.later, &keys.sick, &keys.leases, &keys.in_flight];
+        let mut call = self.scripts.ack.call(&keys);
+        call.arg(&self.keys.queue_prefix);
         for ack in acks {
             call.arg(ack.lease.endpoint_id)
                 .arg(ack.lease.delivery_id)
@@ -233,18 +276,15 @@ impl DeliveryQueue for Redis {
     }
 
     async fn reap(&self, now: i64) -> Result<usize, QueueError> {
-        let mut call = self.scripts.reap.prepare_invoke();
-        call.key(&self.keys.later)
-            .key(&self.keys.leases)
-            .key(&self.keys.in_flight)
-            .arg(&self.keys.queue_prefix)
-            .arg(now);
+        let keys = [&self.keys.later, &self.keys.leases, &self.keys.in_flight];
+        let mut call = self.scripts.reap.call(&keys);
+        call.arg(&self.keys.queue_prefix).arg(now);
         self.run(&call).await
     }
 
     async fn restore(&self, leases: &[Lease]) -> Result<(), QueueError> {
-        let mut call = self.scripts.restore.prepare_invoke();
-        call.key(&self.keys.leases).key(&self.keys.in_flight);
+        let keys = [&self.keys.leases, &self.keys.in_flight];
+        let mut call = self.scripts.restore.call(&keys);
         call.arg(&self.keys.queue_prefix);
         for lease in leases {
             call.arg(lease.endpoint_id)
@@ -256,72 +296,52 @@ impl DeliveryQueue for Redis {
     }
 
     async fn mark_sick(&self, endpoint_id: i64) -> Result<(), QueueError> {
-        let mut connection = self.connection().await?;
-        let done = deadpool_redis::redis::cmd("SADD")
-            .arg(&self.keys.sick)
-            .arg(endpoint_id)
-            .query_async::<()>(&mut connection)
-            .await;
-        self.checked(done)
+        let mut call = self.scripts.mark_sick.call(&[&self.keys.sick]);
+        call.arg(endpoint_id);
+        let _: i64 = self.run(&call).await?;
+        Ok(())
     }
 
     async fn purge(&self, endpoint_id: i64) -> Result<(), QueueError> {
-        let mut call = self.scripts.purge.prepare_invoke();
-        call.key(&self.keys.turns)
-            .key(&self.keys.sick_turns)
-            .key(&self.keys.later)
-            .key(&self.keys.sick)
-            .arg(&self.keys.queue_prefix)
-            .arg(endpoint_id);
+        let keys = &self.keys;
+        let keys = [&keys.turns, &keys.sick_turns, &keys.later, &keys.sick];
+        let mut call = self.scripts.purge.call(&keys);
+        call.arg(&self.keys.queue_prefix).arg(endpoint_id);
         let _: i64 = self.run(&call).await?;
         Ok(())
     }
 
     async fn begin_filling(&self) -> Result<bool, QueueError> {
-        let mut connection = self.connection().await?;
-        let set: Result<Option<String>, RedisError> = deadpool_redis::redis::cmd("SET")
-            .arg(&self.keys.filling)
-            .arg(1)
-            .arg("NX")
-            .arg("PX")
-            .arg(FILLING_MS)
-            .query_async(&mut connection)
-            .await;
-        Ok(self.checked(set)?.is_some())
+        let mut call = self.scripts.begin_filling.call(&[&self.keys.filling]);
+        call.arg(FILLING_MS);
+        let ours: i64 = self.run(&call).await?;
+        Ok(ours == 1)
     }
 
     async fn filled(&self) -> Result<(), QueueError> {
-        let mut connection = self.connection().await?;
-        let done = deadpool_redis::redis::pipe()
-            .cmd("SET")
-            .arg(&self.keys.generation)
-            .arg(format!("{:016x}", rand::random::<u64>()))
-            .ignore()
-            .cmd("DEL")
-            .arg(&self.keys.filling)
-            .ignore()
-            .query_async::<()>(&mut connection)
-            .await;
-        self.checked(done)
+        let keys = [&self.keys.generation, &self.keys.filling];
+        let mut call = self.scripts.filled.call(&keys);
+        call.arg(format!("{:016x}", rand::random::<u64>()));
+        let _: i64 = self.run(&call).await?;
+        Ok(())
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
-        let mut connection = self.connection().await?;
-        let mut pipe = deadpool_redis::redis::pipe();
-        for key in [
-            &self.keys.later,
-            &self.keys.turns,
-            &self.keys.sick_turns,
-            &self.keys.leases,
-        ] {
-            pipe.cmd("ZCARD").arg(key);
+        let keys = &self.keys;
+        let keys = [&keys.later, &keys.turns, &keys.sick_turns, &keys.leases];
+        let [endpoints, leased]: [usize; 2] = self.run(&self.scripts.depth.call(&keys)).await?;
+        Ok(Depth { endpoints, leased })
+    }
+
+    async fn check(&self) -> Result<(), QueueError> {
+        let keys = &self.keys;
+        let keys = [&keys.later, &keys.leases, &keys.generation];
+        let call = self.scripts.check.call(&keys);
+        // Whoever asks is in a hurry: a pause between two tries is not waited out.
+        match tokio::time::timeout(self.patience, self.run::<i64>(&call)).await {
+            Ok(done) => done.map(drop),
+            Err(_) => Err(self.told.last().unwrap_or_else(trouble::too_late)),
         }
-        let counts = pipe.query_async::<[usize; 4]>(&mut connection).await;
-        let [later, turns, sick_turns, leased] = self.checked(counts)?;
-        Ok(Depth {
-            endpoints: later + turns + sick_turns,
-            leased,
-        })
     }
 
     fn is_shared(&self) -> bool {
@@ -329,13 +349,16 @@ impl DeliveryQueue for Redis {
     }
 
     fn describe(&self) -> String {
-        format!("Redis {}", self.address)
+        self.description.clone()
     }
 }
 
 /// generation, next time, then delivery, endpoint, token, lane each.
 fn read_claim(fields: &[String]) -> Result<Claim, QueueError> {
-    let odd = || QueueError::Unavailable("a claim came back in an unknown form".to_owned());
+    let odd = || QueueError::Unavailable {
+        trouble: Trouble::Other,
+        text: "a claim came back in an unknown form".to_owned(),
+    };
     let [generation, next_at, leases @ ..] = fields else {
         return Err(odd());
     };
@@ -358,31 +381,9 @@ fn read_claim(fields: &[String]) -> Result<Claim, QueueError> {
     })
 }
 
-/// The driver's own texts name addresses at most, never passwords.
-fn unavailable(error: impl std::fmt::Display) -> QueueError {
-    QueueError::Unavailable(error.to_string())
-}
-
-fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(url) => {
-            let host = url.host_str().unwrap_or("localhost").to_owned();
-            format!("{host}:{}", url.port().unwrap_or(6379))
-        }
-        Err(_) => "at an address of unknown form".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_password_is_not_described() {
-        let text = without_password("redis://user:secret@redis.internal:6380/2");
-        assert_eq!(text, "redis.internal:6380");
-        assert!(!without_password("redis://:p%40ss@h").contains("ss"));
-    }
 
     #[test]
     fn all_keys_lie_in_one_slot() {

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Puts leases back that a flush has wiped out while their holders still work.
 -- ARGV: prefix, then endpoint, delivery, token each.
 local leases, in_flight = KEYS[1], KEYS[2]
