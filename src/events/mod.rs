@@ -32,6 +32,10 @@ pub const ACTIONS: [&str; 6] = [
     "fp.dialog",
 ];
 
+/// The kind of a notice that an endpoint was switched off by us. It stands in the log for the
+/// owner to read and is told to no endpoint: the one it is about would not hear it.
+pub const ENDPOINT_NOTICE: &str = "fp.endpoint";
+
 /// Something that happened and is to be told.
 #[derive(Clone, Debug)]
 pub enum Happening {
@@ -52,7 +56,7 @@ pub struct Event {
     pub id: i64,
     /// Whose event it is.
     pub application_id: ApplicationId,
-    /// Its kind, one of [`ACTIONS`].
+    /// Its kind, one of [`ACTIONS`] or [`ENDPOINT_NOTICE`].
     pub action: String,
     /// The file it is about; empty for none.
     pub handle: String,
@@ -74,6 +78,30 @@ pub trait Listener: Send + Sync {
 
     /// The transaction of these events is durable. A hint: it may never come.
     fn committed(&self, events: &[Event]);
+}
+
+/// Writes a notice for an application's owner into the log, inside the transaction of what it
+/// tells of. No listener hears of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn notice(
+    tx: &mut Tx,
+    application: ApplicationId,
+    text: &serde_json::Value,
+    now: i64,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "INSERT INTO events (application_id, action, handle, text, created_at) \
+         VALUES ($1, $2, '', $3, $4)",
+    )
+    .bind(application.0)
+    .bind(ENDPOINT_NOTICE)
+    .bind(text.to_string())
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Records events.

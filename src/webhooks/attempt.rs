@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 use chrono::DateTime;
 
 use super::jobs::Job;
@@ -11,8 +12,6 @@ use super::schedule::{self, Ended, Next, Outcome};
 use super::{Room, figures, rows, sign};
 use crate::outbound::{Answer, HeaderMap, HeaderName, HeaderValue, OutboundError, Post};
 
-/// How much of an answer's body is read; less is kept.
-const READ: usize = 16 * 1024;
 /// An answer that takes longer than this makes its endpoint count as sick, although it is one.
 const SLOW: Duration = Duration::from_secs(5);
 /// The state of a delivery that is not attempted again.
@@ -70,7 +69,7 @@ async fn send(room: &Room, job: &Job, timestamp: i64) -> Result<Answer, Outbound
             headers: headers(job, timestamp),
             body: Bytes::clone(&job.body),
             deadline: room.settings.timeout,
-            answer_limit: READ,
+            answer_limit: bytes(room.settings.response_read_limit),
         })
         .await
 }
@@ -115,7 +114,7 @@ fn judge(
         state,
         took,
     );
-    let limit = usize::try_from(room.settings.response_body_limit.as_u64()).unwrap_or(READ);
+    let limit = bytes(room.settings.response_body_limit);
     let (status, error, headers, body) = match answer {
         Ok(answer) => (
             Some(i64::from(answer.status)),
@@ -204,6 +203,10 @@ fn follow(room: &Room, job: &Job, started_at: i64, ended_at: i64, outcome: Outco
         Next::Exhausted => (EXHAUSTED, row.next_at),
         Next::DisableEndpoint => (4, row.next_at),
     }
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
 fn outcome_of(answer: &Answer, now: i64) -> Outcome {

@@ -3,8 +3,8 @@
 //! How a delivery goes: `listener.rs` writes it in the event's own transaction and hints at it
 //! after the commit; `queue/` holds what is due soon; `dispatcher.rs` claims it, `jobs.rs` reads
 //! what is to be sent, `attempt.rs` signs (`sign.rs`) and sends it through `outbound`,
-//! `schedule.rs` decides what follows, `verdicts.rs` writes that down and only then gives the
-//! lease back. `reconciler.rs` keeps the queue true to the record. `endpoints.rs` and
+//! `schedule.rs` decides what follows, `verdicts.rs` writes that down (`health.rs` what it tells
+//! of the endpoint) and only then gives the lease back. `reconciler.rs` keeps the queue true to the record. `endpoints.rs` and
 //! `deliveries.rs` are what an owner sees.
 //!
 //! The rows are the truth, the queue is a hint. Whatever is lost, a pending delivery is a row
@@ -18,6 +18,7 @@ mod deliveries;
 mod dispatcher;
 mod endpoints;
 mod figures;
+mod health;
 mod jobs;
 mod listener;
 pub mod queue;

@@ -36,6 +36,13 @@ pub struct Settings {
     /// How long a new secret waits to be promoted, and an old one lives on afterwards.
     #[serde(with = "humantime_serde")]
     pub secret_overlap: Duration,
+    /// An endpoint that has only failed for this long…
+    #[serde(with = "humantime_serde")]
+    pub disable_after: Duration,
+    /// …and at least this often is switched off.
+    pub disable_after_failures: u32,
+    /// How much of an answer's body is read; with more the connection is closed.
+    pub response_read_limit: ByteSize,
     /// How much of an answer's body is kept.
     pub response_body_limit: ByteSize,
     /// The largest event that is sent.
@@ -92,6 +99,8 @@ mod tests {
             "retry_offsets = {offsets}\ntimeout = \"15s\"\nlease_margin = \"15s\"\n\
              max_in_flight_per_endpoint = 16\nmax_in_flight = 256\nreconcile_interval = \"30s\"\n\
              secret_overlap = \"24h\"\nresponse_body_limit = \"4KiB\"\n\
+             disable_after = \"5d\"\ndisable_after_failures = 20\n\
+             response_read_limit = \"16KiB\"\n\
              request_body_limit = \"256KiB\"\nredis_prefix = \"longshore\""
         ))
     }

@@ -3,7 +3,7 @@
 //! Attempt row, state and next time stand or fall together. The number of attempts is the guard:
 //! a verdict that comes second, from a worker whose lease ran out, changes nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,20 +12,13 @@ use sqlx::Row;
 
 use super::attempt::Verdict;
 use super::queue::{Ack, HORIZON};
-use super::{Room, WebhookError, reconciler, rows};
+use super::{Room, WebhookError, health, reconciler, rows};
 use crate::database::{DatabaseError, Tx};
 
 /// How often a write is tried; afterwards the lease runs out and the attempt is made again.
 const TRIES: u32 = 6;
 /// Pause before the second try; doubled before each further one.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A success is noted at the endpoint at most this often.
-const SUCCESS_NOTED_MS: i64 = 10_000;
-/// An endpoint that has only failed for this long…
-const FAILING_MS: i64 = 5 * 24 * 3_600_000;
-/// …and this often is switched off.
-const FAILING_TIMES: i64 = 20;
-
 const UPDATE_HEAD: &str = "WITH v(id, before, state, manual, first_at, next_at, status, error, at) \
      AS (VALUES ";
 const UPDATE_TAIL: &str = ") UPDATE deliveries SET attempts = v.before + 1, \
@@ -72,7 +65,6 @@ pub(super) async fn settle(room: &Arc<Room>, verdicts: Vec<Verdict>) {
         .map(|verdict| verdict.job.lease.endpoint_id)
         .collect();
     for endpoint in gone {
-        log::info!("webhooks: endpoint {endpoint} answered 410 and was switched off");
         if let Err(error) = reconciler::put_aside(room, endpoint).await {
             log::warn!("webhooks: deliveries could not be put aside: {error}");
         }
@@ -81,6 +73,7 @@ pub(super) async fn settle(room: &Arc<Room>, verdicts: Vec<Verdict>) {
 
 async fn write(room: &Room, verdicts: Arc<Vec<Verdict>>) -> Result<(), WebhookError> {
     let now = room.clock.now_ms();
+    let rules = health::Rules::of(room);
     room.reserved
         .write(move |tx| {
             async move {
@@ -91,7 +84,7 @@ async fn write(room: &Room, verdicts: Arc<Vec<Verdict>>) -> Result<(), WebhookEr
                         .filter(|verdict| won.contains(&verdict.job.lease.delivery_id))
                         .collect();
                     insert_attempts(tx, &won).await?;
-                    note_health(tx, &won, now).await?;
+                    health::note(tx, &won, rules, now).await?;
                 }
                 Ok::<_, WebhookError>(())
             }
@@ -160,91 +153,5 @@ async fn insert_attempts(tx: &mut Tx, verdicts: &[&Verdict]) -> Result<(), Datab
             .bind(verdict.body.clone());
     }
     query.execute(tx).await?;
-    Ok(())
-}
-
-#[derive(Default)]
-struct Tally {
-    failed: i64,
-    accepted: bool,
-    gone: bool,
-    worth_noting: bool,
-}
-
-/// One statement per endpoint that has news, in the order of their numbers, so that two nodes
-/// never wait for each other crosswise.
-async fn note_health(tx: &mut Tx, verdicts: &[&Verdict], now: i64) -> Result<(), DatabaseError> {
-    let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();
-    for verdict in verdicts {
-        let tally = tallies.entry(verdict.job.lease.endpoint_id).or_default();
-        let known = verdict.job.endpoint;
-        let noted = known.last_success_at.unwrap_or(0) > now - SUCCESS_NOTED_MS;
-        tally.accepted |= verdict.accepted;
-        tally.gone |= verdict.gone;
-        tally.failed += i64::from(!verdict.accepted);
-        tally.worth_noting |= known.failures > 0 || !noted;
-    }
-    for (endpoint, tally) in tallies {
-        if tally.gone {
-            note_gone(tx, endpoint, now).await?;
-        } else if tally.accepted && (tally.worth_noting || tally.failed > 0) {
-            note_success(tx, endpoint, now).await?;
-        } else if tally.failed > 0 {
-            note_failures(tx, endpoint, tally.failed, now).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn note_gone(tx: &mut Tx, endpoint: i64, now: i64) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "UPDATE endpoints SET state = 2, disabled_reason = 'it answered 410 Gone', \
-         updated_at = $1 WHERE id = $2 AND state = 0",
-    )
-    .bind(now)
-    .bind(endpoint)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn note_success(tx: &mut Tx, endpoint: i64, now: i64) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "UPDATE endpoints SET last_success_at = $1, failing_since = NULL, failures = 0 \
-         WHERE id = $2",
-    )
-    .bind(now)
-    .bind(endpoint)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn note_failures(
-    tx: &mut Tx,
-    endpoint: i64,
-    failed: i64,
-    now: i64,
-) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "UPDATE endpoints SET failures = failures + $1, \
-         failing_since = COALESCE(failing_since, $2) WHERE id = $3",
-    )
-    .bind(failed)
-    .bind(now)
-    .bind(endpoint)
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query(
-        "UPDATE endpoints SET state = 2, updated_at = $1, \
-         disabled_reason = 'it has only failed for five days' \
-         WHERE id = $2 AND state = 0 AND failures >= $3 AND failing_since <= $4",
-    )
-    .bind(now)
-    .bind(endpoint)
-    .bind(FAILING_TIMES)
-    .bind(now - FAILING_MS)
-    .execute(tx)
-    .await?;
     Ok(())
 }

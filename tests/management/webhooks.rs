@@ -131,3 +131,17 @@ async fn a_secret_is_rotated_in_two_steps() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_is_told_of_in_the_log_of_events() {
+    let scene = Scene::start().await;
+    scene.subscriber.answer("/here", Answer::Status(410));
+    let owned = scene.owned("/here").await;
+    owned.delivery_is("held").await;
+    let notices = owned.path("/events?action=fp.endpoint");
+    let notices = owned.api.get(&notices).await;
+    assert_eq!(notices["items"].as_array().unwrap().len(), 1, "{notices}");
+    let told = &notices["items"][0]["text"];
+    assert_eq!(told["endpoint"], owned.endpoint);
+    assert_eq!(told["reason"], "it answered 410 Gone");
+}

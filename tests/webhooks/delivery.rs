@@ -210,6 +210,22 @@ on_every_ground! {
         assert_eq!(attempts[0].response_body.len(), 4096);
     }
 
+    async fn an_answer_of_the_size_that_is_read_keeps_its_connection_and_a_long_one_does_not(world: World) {
+        world.endpoint("/answers").await;
+        let connections_after = async |size: usize| {
+            world.subscriber.answer("/answers", Answer::Text("x".repeat(size)));
+            let before = world.subscriber.connections();
+            for _ in 0..3 {
+                world.happen(1).await;
+                world.deliver().await;
+            }
+            world.subscriber.connections() - before
+        };
+        assert_eq!(connections_after(16 * 1024).await, 1);
+        assert_eq!(connections_after(1 << 20).await, 2, "the first is still open");
+        assert!(world.deliveries().await.iter().all(|one| one.state == DeliveryState::Delivered));
+    }
+
     async fn an_answer_that_no_database_could_keep_is_kept_in_part(world: World) {
         world.endpoint("/odd").await;
         world.subscriber.answer("/odd", Answer::Text("a\0b".to_owned()));

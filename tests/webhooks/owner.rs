@@ -171,6 +171,61 @@ on_every_ground! {
         world.deliver().await;
         let endpoint = world.webhooks.endpoint(world.application, id).await.unwrap();
         assert_eq!(endpoint.state, EndpointState::DisabledByUs);
-        assert!(endpoint.disabled_reason.contains("five days"));
+        assert_eq!(endpoint.disabled_reason, "it has only failed for 5 days");
+        let notices = notices(&world).await;
+        assert_eq!(notices.len(), 1, "{notices:?}");
+        assert_eq!(notices[0]["endpoint"], id);
+        assert_eq!(notices[0]["reason"], endpoint.disabled_reason);
     }
+
+    async fn an_answer_of_410_leaves_a_notice_that_is_told_to_no_endpoint(world: World) {
+        let (id, _) = world.endpoint("/gone").await;
+        world.subscriber.answer("/gone", Answer::Status(410));
+        world.happen(3).await;
+        world.deliver().await;
+        let notices = notices(&world).await;
+        assert_eq!(notices.len(), 1, "{notices:?}");
+        assert_eq!(notices[0]["endpoint"], id);
+        assert_eq!(notices[0]["state"], "disabled_by_us");
+        assert_eq!(notices[0]["url"], world.subscriber.url("/gone"));
+        assert_eq!(world.deliveries().await.len(), 3);
+    }
+
+    async fn the_health_of_many_endpoints_is_told_apart_in_one_batch(world: World) {
+        let mut ids = Vec::new();
+        for n in 0..12 {
+            let path = format!("/{n}");
+            ids.push(world.endpoint(&path).await.0);
+            let answer = [Answer::Status(200), Answer::Status(500), Answer::Status(410)];
+            world.subscriber.answer(&path, answer[n % 3].clone());
+        }
+        world.happen(2).await;
+        world.deliver().await;
+        for (n, id) in ids.into_iter().enumerate() {
+            let endpoint = world.webhooks.endpoint(world.application, id).await.unwrap();
+            let well = endpoint.last_success_at.is_some();
+            let told = (endpoint.state, well, endpoint.failures, endpoint.failing_since.is_some());
+            let expected = match n % 3 {
+                0 => (EndpointState::Enabled, true, 0, false),
+                1 => (EndpointState::Enabled, false, 2, true),
+                _ => (EndpointState::DisabledByUs, false, 0, false),
+            };
+            assert_eq!(told, expected, "{n}");
+        }
+    }
+}
+
+/// What the log of events tells the owner of endpoints that we switched off.
+async fn notices(world: &World) -> Vec<serde_json::Value> {
+    let filter = longshore::events::Filter {
+        action: Some(longshore::events::ENDPOINT_NOTICE.to_owned()),
+        limit: 10,
+        ..longshore::events::Filter::default()
+    };
+    let log = longshore::events::Log::new(world.database.clone());
+    let found = log.list(world.application, filter).await.unwrap();
+    found
+        .iter()
+        .map(|event| serde_json::from_str(&event.text).unwrap())
+        .collect()
 }

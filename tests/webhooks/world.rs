@@ -66,6 +66,7 @@ pub fn settings() -> Settings {
         "retry_offsets = '5m,1h,12h'\ntimeout = '2s'\nlease_margin = '1s'\n\
          max_in_flight_per_endpoint = 4\nmax_in_flight = 64\nreconcile_interval = '30s'\n\
          secret_overlap = '24h'\nresponse_body_limit = '4KiB'\nrequest_body_limit = '256KiB'\n\
+         disable_after = '5d'\ndisable_after_failures = 20\nresponse_read_limit = '16KiB'\n\
          redis_prefix = 'test'",
     )
     .unwrap()

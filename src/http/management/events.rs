@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::asked::{number_cursor, page_length, query, rows};
 use super::{Owner, ok, page};
-use crate::events::{ACTIONS, Event, Filter, Log};
+use crate::events::{ACTIONS, ENDPOINT_NOTICE, Event, Filter, Log};
 use crate::files::Handle;
 use crate::http::Problem;
 
@@ -37,8 +37,9 @@ pub(super) async fn list(owner: Owner) -> Result<HttpResponse, Problem> {
     let length = page_length(asked.limit)?;
     if let Some(action) = &asked.action
         && !ACTIONS.contains(&action.as_str())
+        && action != ENDPOINT_NOTICE
     {
-        let why = format!("action is one of {}", ACTIONS.join(", "));
+        let why = format!("action is one of {}, {ENDPOINT_NOTICE}", ACTIONS.join(", "));
         return Err(Problem::bad_request(why));
     }
     let handle = asked.handle.as_deref().map(Handle::parse).transpose();
