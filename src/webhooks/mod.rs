@@ -4,8 +4,8 @@
 //! after the commit; `queue/` holds what is due soon; `dispatcher.rs` claims it, `jobs.rs` reads
 //! what is to be sent, `attempt.rs` signs (`sign.rs`) and sends it through `outbound`,
 //! `schedule.rs` decides what follows, `verdicts.rs` writes that down (`health.rs` what it tells
-//! of the endpoint) and only then gives the lease back. `reconciler.rs` keeps the queue true to the record. `endpoints.rs` and
-//! `deliveries.rs` are what an owner sees.
+//! of the endpoint) and only then gives the lease back. `reconciler.rs` keeps the queue true to
+//! the record. `endpoints.rs` and `deliveries.rs` are what an owner sees.
 //!
 //! The rows are the truth, the queue is a hint. Whatever is lost, a pending delivery is a row
 //! with a time, and the reconciler finds it; whatever is repeated, the number of attempts in the
