@@ -15,6 +15,8 @@ mod support;
 mod limits;
 #[path = "many_nodes/own_postgres.rs"]
 mod own_postgres;
+#[path = "database/plans.rs"]
+mod plans;
 #[path = "database/restart.rs"]
 mod restart;
 #[path = "database/retention.rs"]

@@ -185,12 +185,14 @@ impl Garbage {
                     .bind(now)
                     .execute(&mut *tx)
                     .await?;
+                    // Not as NOT EXISTS: PostgreSQL would then read all that is held to save a few
+                    // looks by the key.
                     let rows = sqlx::query(
                         "UPDATE garbage SET taken = 1, not_before = $1 WHERE id IN \
                          (SELECT id FROM garbage WHERE not_before <= $2 \
-                         AND NOT EXISTS (SELECT 1 FROM garbage AS held \
+                         AND (SELECT 1 FROM garbage AS held \
                          WHERE held.storage_key = garbage.storage_key AND held.taken = 0 \
-                         AND held.not_before > $2) \
+                         AND held.not_before > $2 LIMIT 1) IS NULL \
                          ORDER BY not_before LIMIT $3) RETURNING id, storage_key",
                     )
                     .bind(later(now, REMOVAL_LEASE))

@@ -115,13 +115,10 @@ async fn events(tx: &mut Tx, place: Place) -> Result<Batch, DatabaseError> {
     let Some((last, more)) = stretch(tx, sql, place).await? else {
         return Ok(Batch::NONE);
     };
-    // First the deliveries: an attempt that is being written down holds its delivery, so whatever
-    // it adds is there when the attempts go.
     let sql = format!(
-        "DELETE FROM deliveries WHERE id IN (SELECT d.id FROM deliveries d WHERE d.event_id > $1 \
-         AND d.event_id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries o \
-         WHERE o.event_id = d.event_id AND o.state IN {OWED}){skip}) AND state NOT IN {OWED} \
-         RETURNING id",
+        "SELECT d.id FROM deliveries d WHERE d.event_id > $1 AND d.event_id <= $2 \
+         AND (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.state IN {OWED} \
+         LIMIT 1) IS NULL{skip}",
         skip = place.skip()
     );
     let deliveries: Vec<(i64,)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -131,12 +128,21 @@ async fn events(tx: &mut Tx, place: Place) -> Result<Batch, DatabaseError> {
         .await?;
     for part in deliveries.chunks(LISTED) {
         let list = list(part.len());
-        let sql = format!("DELETE FROM attempts WHERE delivery_id IN {list}");
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (id,) in padded(part) {
-            query = query.bind(id);
+        // First the deliveries: an attempt that is being written down holds its delivery, so
+        // whatever it adds is there when the attempts go.
+        for sql in [
+            format!("DELETE FROM deliveries WHERE id IN {list} AND state NOT IN {OWED}"),
+            format!(
+                "DELETE FROM attempts WHERE delivery_id IN {list} AND NOT EXISTS \
+                 (SELECT 1 FROM deliveries d WHERE d.id = attempts.delivery_id)"
+            ),
+        ] {
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for (id,) in padded(part) {
+                query = query.bind(id);
+            }
+            query.execute(&mut *tx).await?;
         }
-        query.execute(&mut *tx).await?;
     }
     let gone = sqlx::query(
         "DELETE FROM events WHERE id > $1 AND id <= $2 AND created_at < $3 AND NOT EXISTS \

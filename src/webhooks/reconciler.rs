@@ -155,15 +155,36 @@ async fn page(room: &Room, from: (i64, i64), to: i64) -> Result<Vec<Due>, Webhoo
     due.collect()
 }
 
-/// What an endpoint that is off is owed is held; what a deleted one is owed is cancelled. A
-/// bounded number of rows per commit, so that a million of them hold nobody up.
+/// What an endpoint that is off is owed is held; what a deleted one is owed is cancelled, and
+/// what was held for it, too. A bounded number of rows per commit, so that a million of them hold
+/// nobody up.
 pub(super) async fn put_aside(room: &Arc<Room>, endpoint_id: i64) -> Result<(), WebhookError> {
+    put_state_aside(room, endpoint_id, "state = 0", "p.state <> 0").await?;
+    put_state_aside(room, endpoint_id, "state = 4", "p.state = 3").await?;
+    // A queue that is away forgets later: whoever claims these rows finds that they are aside.
+    drop(room.queue.purge(endpoint_id).await);
+    Ok(())
+}
+
+/// Puts an endpoint's deliveries aside that stand in a state, if the endpoint does in its own.
+async fn put_state_aside(
+    room: &Arc<Room>,
+    endpoint_id: i64,
+    stands: &'static str,
+    endpoint_stands: &'static str,
+) -> Result<(), WebhookError> {
+    // What holds for the endpoint is asked with every batch: one that was switched on again
+    // meanwhile keeps what it is owed. (`state <> 1` names the index to SQLite.)
+    let these = format!(
+        "endpoint_id = $1 AND {stands} AND state <> 1 \
+         AND EXISTS (SELECT 1 FROM endpoints p WHERE p.id = $1 AND {endpoint_stands})"
+    );
     let mut last = 0;
     loop {
-        let sql = "SELECT id FROM deliveries WHERE endpoint_id = $1 AND id > $2 \
-                   AND state IN (0, 4) ORDER BY id LIMIT $3";
+        let sql =
+            format!("SELECT id FROM deliveries WHERE {these} AND id > $2 ORDER BY id LIMIT $3");
         let mut connection = room.reserved.read().await?;
-        let ids: Vec<(i64,)> = sqlx::query_as(sql)
+        let ids: Vec<(i64,)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(endpoint_id)
             .bind(last)
             .bind(CHUNK)
@@ -171,35 +192,30 @@ pub(super) async fn put_aside(room: &Arc<Room>, endpoint_id: i64) -> Result<(), 
             .await?;
         drop(connection);
         let Some(&(end,)) = ids.last() else {
-            break;
+            return Ok(());
         };
         let (from, now) = (last, room.clock.now_ms());
         last = end;
+        let sql = format!(
+            "UPDATE deliveries SET updated_at = $4, state = (SELECT CASE p.state WHEN 3 THEN 3 \
+             ELSE 4 END FROM endpoints p WHERE p.id = $1) WHERE {these} AND id > $2 AND id <= $3"
+        );
         room.reserved
             .write(move |tx| {
                 async move {
-                    // An endpoint that was switched on again meanwhile keeps what it is owed.
-                    sqlx::query(
-                        "UPDATE deliveries SET updated_at = $1, state = (SELECT CASE p.state \
-                         WHEN 3 THEN 3 ELSE 4 END FROM endpoints p WHERE p.id = $2) \
-                         WHERE endpoint_id = $2 AND id > $3 AND id <= $4 AND state IN (0, 4) \
-                         AND EXISTS (SELECT 1 FROM endpoints p WHERE p.id = $2 AND p.state <> 0)",
-                    )
-                    .bind(now)
-                    .bind(endpoint_id)
-                    .bind(from)
-                    .bind(end)
-                    .execute(tx)
-                    .await?;
+                    sqlx::query(sqlx::AssertSqlSafe(sql))
+                        .bind(endpoint_id)
+                        .bind(from)
+                        .bind(end)
+                        .bind(now)
+                        .execute(tx)
+                        .await?;
                     Ok::<_, WebhookError>(())
                 }
                 .boxed()
             })
             .await?;
     }
-    // A queue that is away forgets later: whoever claims these rows finds that they are aside.
-    drop(room.queue.purge(endpoint_id).await);
-    Ok(())
 }
 
 /// What is held for endpoints that are on again becomes due now.

@@ -1,5 +1,11 @@
 //! A PostgreSQL of one test's own, which may be restarted under those who use it.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test crate uses the part of it that it needs"
+)]
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -29,6 +35,11 @@ pub struct OwnPostgres {
 
 impl OwnPostgres {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further settings of the server, `name=value` each.
+    pub fn start_with(settings: &[&str]) -> Self {
         let programs = programs().expect("PostgreSQL's programs are missing");
         let dir = tempfile::Builder::new()
             .prefix("pg")
@@ -45,10 +56,14 @@ impl OwnPostgres {
             ],
             None => Vec::new(),
         };
-        let options = format!(
+        let mut options = format!(
             "-k {} -c listen_addresses= -c fsync=off -c max_connections=200",
             dir.display()
         );
+        for setting in settings {
+            options.push_str(" -c ");
+            options.push_str(setting);
+        }
         let mut child = Command::new("sh")
             .args(["-c", SCRIPT])
             .env("AS", switch.join(" "))
@@ -76,6 +91,11 @@ impl OwnPostgres {
     pub fn url(&self) -> String {
         let dir = self.dir.to_string_lossy().replace('/', "%2F");
         format!("postgres://postgres@localhost/postgres?host={dir}")
+    }
+
+    /// Where the server writes its log.
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("server.log")
     }
 
     /// Ends every session at once and starts again, as an operator's restart does.

@@ -17,3 +17,9 @@ CREATE INDEX attempts_with_answers ON attempts (started_at)
 CREATE INDEX files_deleted ON files (deleted_at) WHERE deleted_at IS NOT NULL AND object_kept = 0;
 CREATE INDEX connections_left ON connections (updated_at, id) WHERE state <> 0;
 CREATE INDEX picks_by_connection ON picks (connection_id);
+
+-- By these, what an owner asks for is found, and what an endpoint is still owed, however much was
+-- delivered.
+CREATE INDEX deliveries_unfinished ON deliveries (endpoint_id, state, id) WHERE state <> 1;
+CREATE INDEX deliveries_set_aside ON deliveries (application_id, state, id) WHERE state > 1;
+CREATE INDEX events_by_action ON events (application_id, action, id);
