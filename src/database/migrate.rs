@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "retention",
         include_str!("migrations/0002_retention.sql"),
     ),
+    (3, "claims", include_str!("migrations/0003_claims.sql")),
 ];
 
 /// Brings the tables up to date.

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, Row};
 
 use super::facts::Facts;
-use super::{FileError, Handle, Kind, StoredFile, garbage};
+use super::{FileError, Handle, Kind, StoredFile, claims, garbage};
 use crate::access::ApplicationId;
 use crate::clock::from_ms;
 use crate::database::{Database, DatabaseError, Tx};
@@ -91,21 +91,6 @@ impl Catalog {
         row.as_ref().map_or(Err(FileError::NotFound), from_row)
     }
 
-    /// Whether a live file's bytes lie under this storage key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn names(&self, storage_key: &str) -> Result<bool, FileError> {
-        let mut connection = self.database.read().await?;
-        let row = sqlx::query(
-            "SELECT 1 FROM files WHERE storage_key = $1 AND deleted_at IS NULL LIMIT 1",
-        )
-        .bind(storage_key.to_owned())
-        .fetch_optional(&mut *connection)
-        .await?;
-        Ok(row.is_some())
-    }
-
     /// The files of an application, newest first, at most `limit` behind the place `after`.
     ///
     /// # Errors
@@ -173,6 +158,7 @@ impl Catalog {
             let kept_ms = i64::try_from(with.old_kept_for.as_millis()).unwrap_or(i64::MAX);
             let not_before = now_ms.saturating_add(kept_ms);
             garbage::discard(tx, &current.storage_key, not_before).await?;
+            claims::free(tx, &current.storage_key, &current.handle).await?;
         }
         from_row(&row)
     }
@@ -245,8 +231,11 @@ impl Catalog {
         if version.is_some_and(|version| version != file.version) {
             return Err(FileError::Changed);
         }
-        if file.kind == Kind::Stored && !skip_storage {
-            garbage::discard(tx, &file.storage_key, now_ms).await?;
+        if file.kind == Kind::Stored {
+            if !skip_storage {
+                garbage::discard(tx, &file.storage_key, now_ms).await?;
+            }
+            claims::free(tx, &file.storage_key, &file.handle).await?;
         }
         Ok(file)
     }

@@ -8,6 +8,7 @@
 //! `picking`, `http`.
 
 mod catalog;
+pub mod claims;
 mod content;
 pub mod facts;
 pub mod garbage;
@@ -125,6 +126,9 @@ pub enum FileError {
     /// An object of this key is about to be removed: choose another key, or try again soon.
     #[error("what lay at this place in the storage is still being removed")]
     BeingRemoved,
+    /// Another file is at this place in the storage, or will be: choose another key.
+    #[error("another file has this place in the storage")]
+    Claimed,
     /// Storing took so long that the object's reservation has lapsed.
     #[error("storing the bytes took too long")]
     TookTooLong,

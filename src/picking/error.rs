@@ -94,7 +94,9 @@ impl From<FileError> for PickError {
         match error {
             FileError::Database(error) => Self::Database(error),
             // Another file's object lies at that place, or is just being removed from it.
-            FileError::BeingRemoved | FileError::TookTooLong => Self::PathTaken,
+            FileError::Claimed | FileError::BeingRemoved | FileError::TookTooLong => {
+                Self::PathTaken
+            }
             other => Self::Invalid(other.to_string()),
         }
     }

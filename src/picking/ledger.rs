@@ -14,6 +14,7 @@ use super::request::{PickRequest, Wanted};
 use crate::access::ApplicationId;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
+use crate::files::claims::{self, Ground};
 use crate::files::{Handle, garbage};
 
 /// How a pick stands.
@@ -44,15 +45,6 @@ impl Entry {
         serde_json::from_str(&self.request)
             .map_err(|_| PickError::Invalid("the pick cannot be read any more".to_owned()))
     }
-}
-
-/// Where an earlier attempt at a pick may have left its object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Placed {
-    /// Not here: it did not get that far, or the file bore another name then.
-    Elsewhere,
-    /// Under the same key.
-    Here,
 }
 
 /// The ledger, and which node we are in it.
@@ -226,6 +218,8 @@ impl Ledger {
     /// just now keeps nothing.
     pub async fn fail(&self, id: i64, error: &PickError) -> Result<bool, PickError> {
         let (code, message) = (error.code(), error.to_string());
+        // What is found there may have come between our look and our writing: it stays.
+        let theirs = matches!(error, PickError::PathTaken);
         let me = self.clone();
         self.database
             .write(move |tx| {
@@ -245,8 +239,8 @@ impl Ledger {
                     if done.rows_affected() == 0 {
                         return Ok(false);
                     }
-                    let placed = placed_at(tx, id).await?;
-                    vacate(tx, &placed, now).await?;
+                    let placed = Placed::find(tx, id).await?;
+                    placed.vacate(tx, now, theirs).await?;
                     sqlx::query("UPDATE picks SET storage_key = '' WHERE id = $1")
                         .bind(id)
                         .execute(tx)
@@ -259,13 +253,13 @@ impl Ledger {
     }
 
     /// Writes down where a pick's object is to lie, before anything lies there, and holds the
-    /// place until then. A key without a handle in it could be another's, so it is marked and
-    /// never removed on our own account. Answers what an attempt that died wrote down before.
+    /// place until then. A key without a handle in it could be another's, so it is claimed and
+    /// marked. Answers what may lie there.
     ///
     /// # Errors
-    /// [`PickError::LeaseLost`] when another node has the pick, [`PickError::PathTaken`] while an
-    /// older object of this key is on its way out.
-    pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Placed, PickError> {
+    /// [`PickError::LeaseLost`] when another node has the pick, [`PickError::PathTaken`] when
+    /// another file has the place or while an older object of this key is on its way out.
+    pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Ground, PickError> {
         let (key, me) = (key.to_owned(), self.clone());
         self.database
             .write(move |tx| {
@@ -276,7 +270,7 @@ impl Ledger {
                     } else {
                         key.clone()
                     };
-                    let before = placed_at(tx, id).await?;
+                    let before = Placed::find(tx, id).await?;
                     let ours = sqlx::query(
                         "UPDATE picks SET storage_key = $1 \
                          WHERE id = $2 AND lease_owner = $3 AND state = 0",
@@ -289,15 +283,44 @@ impl Ledger {
                     if ours.rows_affected() == 0 {
                         return Err(PickError::LeaseLost);
                     }
-                    if before != marked {
-                        vacate(tx, &before, now).await?;
+                    if before.at != marked {
+                        before.vacate(tx, now, false).await?;
                     }
+                    let ground = match shared {
+                        true => claims::claim(tx, &key, &before.handle, now).await?,
+                        false => Ground::Vacant,
+                    };
                     garbage::hold(tx, &key, now, HOLD).await?;
-                    Ok(if before == marked {
-                        Placed::Here
-                    } else {
-                        Placed::Elsewhere
-                    })
+                    Ok(ground)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Notes that nothing lay at the plain path that a pick has claimed, before anything of the
+    /// pick's lies there.
+    ///
+    /// # Errors
+    /// [`PickError::LeaseLost`] when another node has the pick.
+    pub async fn found_vacant(&self, id: i64, key: &str) -> Result<(), PickError> {
+        let (key, owner) = (key.to_owned(), self.owner.clone());
+        self.database
+            .write(move |tx| {
+                async move {
+                    let ours = sqlx::query(
+                        "SELECT 1 FROM picks WHERE id = $1 AND lease_owner = $2 AND state = 0",
+                    )
+                    .bind(id)
+                    .bind(owner)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                    let placed = Placed::find(tx, id).await?;
+                    let noted = claims::vacate(tx, &key, &placed.handle).await?;
+                    match ours {
+                        Some(_) if noted => Ok(()),
+                        _ => Err(PickError::LeaseLost),
+                    }
                 }
                 .boxed()
             })
@@ -372,22 +395,39 @@ impl Ledger {
     }
 }
 
-/// Where a pick's object is to lie, as it is written down; empty: nowhere yet.
-async fn placed_at(tx: &mut Tx, id: i64) -> Result<String, DatabaseError> {
-    let row = sqlx::query("SELECT storage_key FROM picks WHERE id = $1")
-        .bind(id)
-        .fetch_one(tx)
-        .await?;
-    Ok(row.try_get("storage_key")?)
+/// Where a pick's object is to lie, as it is written down.
+struct Placed {
+    /// The marked key; empty: nowhere yet.
+    at: String,
+    /// The handle of the file to be.
+    handle: Handle,
 }
 
-/// Ends the hold on a place that was written down, and has its object removed where that can only
-/// be the pick's own.
-async fn vacate(tx: &mut Tx, placed: &str, now_ms: i64) -> Result<(), DatabaseError> {
-    match placed.strip_prefix(SHARED) {
-        Some(key) => garbage::let_go(tx, key, now_ms).await,
-        None if placed.is_empty() => Ok(()),
-        None => garbage::give_up(tx, placed, now_ms).await,
+impl Placed {
+    async fn find(tx: &mut Tx, id: i64) -> Result<Self, PickError> {
+        let row = sqlx::query("SELECT storage_key, handle FROM picks WHERE id = $1")
+            .bind(id)
+            .fetch_one(tx)
+            .await?;
+        Ok(Self {
+            at: row.try_get("storage_key")?,
+            handle: Handle::parse(&row.try_get::<String, _>("handle")?)?,
+        })
+    }
+
+    /// Ends hold and claim, and has the object removed where that can only be the pick's own;
+    /// `theirs` says that another's was found.
+    async fn vacate(&self, tx: &mut Tx, now_ms: i64, theirs: bool) -> Result<(), DatabaseError> {
+        let Some(key) = self.at.strip_prefix(SHARED) else {
+            return match self.at.as_str() {
+                "" => Ok(()),
+                key => garbage::give_up(tx, key, now_ms).await,
+            };
+        };
+        match claims::free(tx, key, &self.handle).await? {
+            Ground::Vacant if !theirs => garbage::give_up(tx, key, now_ms).await,
+            _ => garbage::let_go(tx, key, now_ms).await,
+        }
     }
 }
 

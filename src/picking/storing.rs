@@ -8,11 +8,12 @@ use futures_util::StreamExt;
 use super::copy::Copy;
 use super::figures;
 use super::journey::not_copyable;
-use super::ledger::{Entry, Placed};
+use super::ledger::Entry;
 use super::request::{Wanted, key_is_shared, storage_key};
 use super::{PickError, Picking};
 use crate::access::Application;
 use crate::dropbox::{Account, ContentHasher, FileMetadata};
+use crate::files::claims::Ground;
 use crate::files::{Handle, Kind, StoredFile};
 use crate::storage::{BlockSink, Put, StorageError, StorageKey};
 
@@ -151,6 +152,9 @@ impl Picking {
 
     /// Where the file is to lie, written into the ledger before anything lies there; and whether
     /// what lies there already can only be our own.
+    ///
+    /// A plain path is looked at first. What is found there and is in no catalog stays, and so
+    /// does what comes between this look and our writing, as far as the store can tell.
     async fn place(
         &self,
         source: &Source<'_>,
@@ -159,11 +163,18 @@ impl Picking {
         let store = &source.wanted.store;
         let key = storage_key(source.application, store, &source.prefix, filename)?;
         let shared = key_is_shared(store);
-        let ledger = &self.inner.ledger;
-        let placed = ledger.place(source.entry.id, key.as_str(), shared).await?;
-        let ours = placed == Placed::Here;
-        let replace = !shared || (ours && !self.inner.catalog.names(key.as_str()).await?);
-        Ok((key, replace))
+        let (ledger, id) = (&self.inner.ledger, source.entry.id);
+        if ledger.place(id, key.as_str(), shared).await? == Ground::Vacant {
+            return Ok((key, true));
+        }
+        match self.inner.storage.size(&key).await {
+            Err(StorageError::NotFound) => {
+                ledger.found_vacant(id, key.as_str()).await?;
+                Ok((key, false))
+            }
+            Ok(_) => Err(PickError::PathTaken),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn described(

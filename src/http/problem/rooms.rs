@@ -77,6 +77,7 @@ impl From<FileError> for Problem {
                 Self::new(StatusCode::CONFLICT, "being-removed", error.to_string())
                     .retry_after(Duration::from_secs(2))
             }
+            FileError::Claimed => Self::new(StatusCode::CONFLICT, "path-taken", error.to_string()),
             FileError::TookTooLong => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "took-too-long",
