@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "webhooks/backlog.rs"]
+mod backlog;
 #[path = "webhooks/delivery.rs"]
 mod delivery;
 #[path = "webhooks/faults.rs"]

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("migrations/0002_retention.sql"),
     ),
     (3, "claims", include_str!("migrations/0003_claims.sql")),
+    (4, "backlogs", include_str!("migrations/0004_backlogs.sql")),
 ];
 
 /// Brings the tables up to date.

@@ -59,6 +59,14 @@ static LEASED: LazyLock<IntGauge> = LazyLock::new(|| {
         "Deliveries in flight, by the queue's count.",
     )
 });
+static WAITING: LazyLock<IntGauge> = LazyLock::new(|| {
+    let help = "Deliveries that wait in the queue, at most queue_capacity.";
+    figures::gauge("longshore_queue_waiting", help)
+});
+static SPILLED: LazyLock<IntGauge> = LazyLock::new(|| {
+    let help = "Endpoints of which the database has more that is due than may wait in the queue.";
+    figures::gauge("longshore_queue_spilled", help)
+});
 static QUEUE_UP: LazyLock<IntGauge> = LazyLock::new(|| {
     figures::gauge(
         "longshore_queue_up",
@@ -178,6 +186,8 @@ impl Watched {
             Ok(depth) => {
                 QUEUED.set(count(depth.endpoints));
                 LEASED.set(count(depth.leased));
+                WAITING.set(count(depth.waiting));
+                SPILLED.set(count(depth.spilled));
             }
             Err(error) => log::debug!("the queue's depth is not known: {error}"),
         }

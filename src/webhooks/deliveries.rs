@@ -307,14 +307,16 @@ impl Webhooks {
             delivery_id: id,
             endpoint_id: delivery.endpoint_id,
             at: now,
+            // Somebody waits for it.
+            fresh: true,
         };
         self.room.add(&[due]).await;
         Ok(())
     }
 
     /// Has everything attempted once more that an endpoint did not accept since a time, in
-    /// milliseconds since the epoch; answers how many. At most the endpoint's share is in flight
-    /// at once, so a subscriber that comes back is not flooded.
+    /// milliseconds since the epoch; answers how many. They join the endpoint's backlog, which is
+    /// released at a bounded rate, so a subscriber that comes back is not flooded.
     ///
     /// # Errors
     /// [`WebhookError::NotFound`], or [`WebhookError::EndpointOff`].
@@ -354,6 +356,7 @@ impl Webhooks {
                     delivery_id: *id,
                     endpoint_id,
                     at: now,
+                    fresh: false,
                 })
                 .collect();
             let change = "asked_state = 2, asked_next_at = next_at, state = 0";

@@ -4,7 +4,7 @@
 //! holds for everything that still waits. What cannot be sent is settled on the spot: rows that
 //! are done are dropped, those of an endpoint that is off are put aside.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -79,6 +79,7 @@ pub(super) async fn prepare(room: &Arc<Room>, leases: Vec<Lease>) -> Vec<Job> {
     };
     let mut jobs = Vec::with_capacity(leases.len());
     let mut settled = Vec::new();
+    let mut off = BTreeSet::new();
     for lease in leases {
         let row = rows.get(&lease.delivery_id);
         match judge(room, lease, row) {
@@ -98,15 +99,18 @@ pub(super) async fn prepare(room: &Arc<Room>, leases: Vec<Lease>) -> Vec<Job> {
                 });
             }
             Verdict::PutAside => {
-                if let Err(error) = reconciler::put_aside(room, lease.endpoint_id).await {
-                    log::warn!("webhooks: deliveries could not be put aside: {error}");
-                }
+                off.insert(lease.endpoint_id);
                 settled.push(Ack {
                     lease,
                     again_at: None,
                     well: None,
                 });
             }
+        }
+    }
+    for endpoint in off {
+        if let Err(error) = reconciler::put_aside(room, endpoint).await {
+            log::warn!("webhooks: deliveries could not be put aside: {error}");
         }
     }
     room.acknowledge(settled).await;

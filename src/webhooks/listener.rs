@@ -71,6 +71,7 @@ impl Listener for Outbox {
                     delivery_id: row.try_get("id")?,
                     endpoint_id: row.try_get("endpoint_id")?,
                     at: now,
+                    fresh: true,
                 })
             })
             .collect::<Result<Vec<_>, sqlx::Error>>()?;

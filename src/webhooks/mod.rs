@@ -30,7 +30,7 @@ mod settings;
 pub mod sign;
 mod verdicts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,6 +52,9 @@ pub use settings::Settings;
 
 use queue::{Ack, Claim, DeliveryQueue, Due, Embedded, Lease, Limits, Redis, Trouble, Want};
 
+/// Deliveries remembered at most that did not reach the queue; with more, the record is looked
+/// through.
+const MOST_UNSENT: usize = 8_192;
 /// How long [`Webhooks::deliver_all`] goes on at most.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -125,8 +128,12 @@ struct Room {
     bell: Notify,
     /// Rings when the queue may have lost something.
     lost: Notify,
-    /// Something did not reach the queue.
+    /// Something did not reach the queue, and nobody knows what.
     missed: AtomicBool,
+    /// What did not reach the queue.
+    unsent: Mutex<Vec<Due>>,
+    /// The record has more than may wait in the queue.
+    spilled: AtomicBool,
     /// The leases of this process that are not given back yet.
     in_air: Mutex<HashMap<i64, Lease>>,
     /// The generation last seen; the outer `None` before the first look.
@@ -147,19 +154,45 @@ impl Room {
         self.missed.store(true, Ordering::Release);
     }
 
+    /// Whether the reconciler has something to bring.
+    fn owes_the_queue(&self) -> bool {
+        self.missed.load(Ordering::Acquire) || !locked(&self.unsent).is_empty()
+    }
+
     fn has_generation(&self) -> bool {
         matches!(*locked(&self.generation), Some(Some(_)))
     }
 
-    /// Hands deliveries to the queue; if it is away, they are brought later.
+    /// Hands deliveries to the queue; if it is away or has no room, they are brought later.
     async fn add(&self, due: &[Due]) {
-        match self.queue.add(due).await {
+        match self.put_in(due).await {
             Ok(()) => self.bell.notify_one(),
             Err(error) => {
                 log::debug!("webhooks: {error}");
-                self.mark_missed();
+                let mut unsent = locked(&self.unsent);
+                if unsent.len() + due.len() <= MOST_UNSENT {
+                    unsent.extend_from_slice(due);
+                } else {
+                    self.mark_missed();
+                }
             }
         }
+    }
+
+    /// The same, with what the queue says. Of what finds no room the endpoints are noted.
+    async fn put_in(&self, due: &[Due]) -> Result<(), QueueError> {
+        let added = self.queue.add(due).await?;
+        let rest = due.get(added.looked_at..).unwrap_or_default();
+        if !rest.is_empty() {
+            let endpoints: BTreeSet<i64> = rest.iter().map(|due| due.endpoint_id).collect();
+            let endpoints: Vec<i64> = endpoints.into_iter().collect();
+            self.queue.spill(&endpoints).await?;
+        }
+        if added.spilled || !rest.is_empty() {
+            self.spilled.store(true, Ordering::Release);
+            self.lost.notify_one();
+        }
+        Ok(())
     }
 
     /// Claims, and notices when the queue has lost its memory.
@@ -205,7 +238,7 @@ impl Room {
                 self.queue.restore(&leases).await?;
             }
         }
-        if claim.generation.is_none() || self.missed.load(Ordering::Acquire) {
+        if claim.generation.is_none() || self.owes_the_queue() {
             if changed {
                 log::info!("webhooks: the queue is filled from the record");
             }
@@ -220,8 +253,8 @@ impl Room {
             return;
         }
         if let Err(error) = self.queue.ack(&acks).await {
+            // The leases run out; whoever has them next finds in the record how things stand.
             log::debug!("webhooks: {error}");
-            self.mark_missed();
         }
         self.forget(acks.iter().map(|ack| ack.lease.delivery_id));
         self.bell.notify_one();
@@ -261,6 +294,9 @@ impl Webhooks {
             cap,
             sick_cap: (cap / 4).max(1),
             lease: settings.lease(),
+            drain_rate: settings.drain_rate,
+            capacity: settings.queue_capacity,
+            capacity_per_endpoint: settings.queue_capacity_per_endpoint,
         };
         let queue: Arc<dyn DeliveryQueue> = if redis.url.is_empty() {
             Arc::new(Embedded::new(limits))
@@ -279,6 +315,8 @@ impl Webhooks {
             bell: Notify::new(),
             lost: Notify::new(),
             missed: AtomicBool::new(false),
+            unsent: Mutex::default(),
+            spilled: AtomicBool::new(false),
             in_air: Mutex::default(),
             generation: Mutex::default(),
             arrivals: tokio::sync::Mutex::new(receiver),
@@ -313,6 +351,7 @@ impl Webhooks {
         loop {
             reconciler::release_held(&self.room).await?;
             reconciler::load_now(&self.room).await?;
+            reconciler::refill(&self.room).await?;
             self.room.queue.reap(self.room.clock.now_ms()).await?;
             dispatcher::run_once(&self.room).await;
             if self.overdue().await? == 0 {

@@ -1,16 +1,21 @@
 //! Keeps the queue true to the record.
 //!
 //! Every interval it brings into the queue what becomes due within the horizon, and whatever is
-//! overdue although nobody has it. When the queue has lost its memory (it has no generation) or
-//! a hint did not reach it, everything near is brought again; what is known or leased there
-//! already is left alone, so doing it once too often does no harm. It never ends on an error.
+//! overdue although nobody has it. When the queue has lost its memory (it has no generation),
+//! everything near is brought again, the nearest first; what did not reach it is brought once
+//! more, and only if nobody knows what that was the record is looked through. All of that goes
+//! in bounded steps that remember where they stopped, and stops where the queue is full: of
+//! endpoints that have more in the record than may wait in the queue more is brought whenever
+//! half of it is gone. What is known or leased in the queue already is left alone, so doing it
+//! once too often does no harm. It never ends on an error.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Due, HORIZON};
@@ -18,8 +23,15 @@ use super::{Room, WebhookError, locked, rows};
 
 /// Rows read at once.
 const PAGE: i64 = 2_000;
-/// Rows of overdue deliveries looked at in one round; the next goes on from there.
-const SWEPT: usize = 50_000;
+/// Rows looked at in one step; the next goes on from there.
+const STEP: usize = 20_000;
+/// How often a full queue is looked at for room.
+const LOOK: Duration = Duration::from_millis(500);
+/// Endpoints refilled in one step.
+const REFILLED: usize = 32;
+/// A delivery that was never attempted is fresh for so long after it came about; then it is
+/// part of a backlog.
+const FRESH_MS: i64 = 120_000;
 /// Rows changed in one commit.
 const CHUNK: i64 = 512;
 /// Windows overlap by this much: a transaction may commit late.
@@ -29,21 +41,42 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Pause after a round that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where a round goes on.
+/// A place in the record, in the order in which deliveries are due: time and id.
+type Place = (i64, i64);
+
+/// The beginning of the record.
+const BEGINNING: Place = (i64::MIN, 0);
+
+/// Where the next step goes on.
 #[derive(Debug, Default)]
 struct Progress {
-    /// Everything due before this is in the queue.
+    /// The record is brought from here to there.
+    scan: Option<(Place, i64)>,
+    /// Everything due before this is in the queue, or will be when the scan has ended.
     loaded_to: i64,
-    /// The last overdue delivery looked at: when it was due, and its id.
-    swept_to: (i64, i64),
+    /// The last overdue delivery looked at.
+    swept_to: Place,
+    /// When the queue is compared with the record again.
+    next_round: Option<Instant>,
+}
+
+/// Where bringing deliveries stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// Nothing is left.
+    AtTheEnd,
+    /// Enough for one step.
+    At(Place),
+    /// The queue has no room.
+    Full(Place),
 }
 
 /// Reconciles until `stop`.
 pub(super) async fn run(room: Arc<Room>, stop: CancellationToken) {
     let mut progress = Progress::default();
     while !stop.is_cancelled() {
-        let wait = match round(&room, &mut progress).await {
-            Ok(()) => room.settings.reconcile_interval,
+        let wait = match step(&room, &mut progress).await {
+            Ok(wait) => wait,
             Err(error) => {
                 // The queue tells of its troubles itself, once a minute.
                 let level = match error {
@@ -54,7 +87,6 @@ pub(super) async fn run(room: Arc<Room>, stop: CancellationToken) {
                     level,
                     "webhooks: the queue is not compared with the record: {error}"
                 );
-                room.mark_missed();
                 PAUSE
             }
         };
@@ -66,38 +98,97 @@ pub(super) async fn run(room: Arc<Room>, stop: CancellationToken) {
     }
 }
 
-async fn round(room: &Arc<Room>, progress: &mut Progress) -> Result<(), WebhookError> {
+/// One bounded piece of work; answers how long to wait before the next.
+async fn step(room: &Arc<Room>, progress: &mut Progress) -> Result<Duration, WebhookError> {
     let now = room.clock.now_ms();
     let horizon = now + HORIZON.as_millis() as i64;
     if !room.has_generation() {
-        fill(room, horizon).await?;
-        progress.loaded_to = horizon;
+        if !fill(room, progress, horizon).await? {
+            return Ok(room.settings.reconcile_interval);
+        }
     } else if room.missed.swap(false, Ordering::AcqRel) {
-        load(room, (i64::MIN, 0), horizon, usize::MAX).await?;
+        progress.scan = Some((BEGINNING, horizon));
         progress.loaded_to = horizon;
-    } else {
-        let from = progress.loaded_to.min(now) - OVERLAP_MS;
-        load(room, (from, 0), horizon, usize::MAX).await?;
+    }
+    resend(room).await?;
+    if progress.next_round.is_none_or(|at| at <= Instant::now()) {
+        progress.next_round = Some(Instant::now() + room.settings.reconcile_interval);
+        let window = (progress.loaded_to.min(now) - OVERLAP_MS, 0);
+        let (from, _) = progress.scan.unwrap_or((window, horizon));
+        progress.scan = Some((from.min(window), horizon));
         progress.loaded_to = horizon;
         let overdue = now - room.settings.lease().as_millis() as i64 - 30_000;
-        let end = load(room, progress.swept_to, overdue, SWEPT).await?;
-        progress.swept_to = end.unwrap_or_default();
+        progress.swept_to = match load(room, progress.swept_to, overdue, STEP).await? {
+            Stopped::AtTheEnd => Place::default(),
+            Stopped::At(place) | Stopped::Full(place) => place,
+        };
+        release_held(room).await?;
+        room.spilled.store(true, Ordering::Release);
     }
-    release_held(room).await
+    let full = go_on(room, progress).await?;
+    let spilled = refill(room).await?;
+    Ok(match progress.scan {
+        Some(_) if !full => Duration::ZERO,
+        Some(_) => LOOK,
+        None if spilled => LOOK,
+        None => progress
+            .next_round
+            .map_or(PAUSE, |at| at.saturating_duration_since(Instant::now())),
+    })
 }
 
-/// Fills a queue that has no generation. One node does it; the others find the generation.
-async fn fill(room: &Arc<Room>, horizon: i64) -> Result<(), WebhookError> {
+/// Goes on with the scan; answers whether it waits for room.
+async fn go_on(room: &Arc<Room>, progress: &mut Progress) -> Result<bool, WebhookError> {
+    let Some((from, to)) = progress.scan else {
+        return Ok(false);
+    };
+    let stopped = load(room, from, to, STEP).await?;
+    progress.scan = match stopped {
+        Stopped::AtTheEnd => None,
+        Stopped::At(place) | Stopped::Full(place) => Some((place, to)),
+    };
+    Ok(matches!(stopped, Stopped::Full(_)))
+}
+
+/// Fills a queue that has no generation, with what is nearest; the scan brings the rest. One
+/// node does it, which it answers; the others find the generation.
+async fn fill(
+    room: &Arc<Room>,
+    progress: &mut Progress,
+    horizon: i64,
+) -> Result<bool, WebhookError> {
     if !room.queue.begin_filling().await? {
-        return Ok(());
+        return Ok(false);
     }
     if room.queue.is_shared() {
         tokio::time::sleep(GRACE).await;
     }
-    load(room, (i64::MIN, 0), horizon, usize::MAX).await?;
+    room.missed.store(false, Ordering::Release);
+    progress.scan = Some((BEGINNING, horizon));
+    progress.loaded_to = horizon;
+    go_on(room, progress).await?;
     room.queue.filled().await?;
     // Until the next claim tells its name: the queue is filled, and once is enough.
     *locked(&room.generation) = Some(Some(String::new()));
+    room.bell.notify_one();
+    Ok(true)
+}
+
+/// Brings what did not reach the queue.
+async fn resend(room: &Arc<Room>) -> Result<(), WebhookError> {
+    let unsent = std::mem::take(&mut *locked(&room.unsent));
+    if unsent.is_empty() {
+        return Ok(());
+    }
+    if let Err(error) = room.put_in(&unsent).await {
+        let mut newer = locked(&room.unsent);
+        if newer.is_empty() {
+            *newer = unsent;
+        } else {
+            room.mark_missed();
+        }
+        return Err(error.into());
+    }
     room.bell.notify_one();
     Ok(())
 }
@@ -105,38 +196,49 @@ async fn fill(room: &Arc<Room>, horizon: i64) -> Result<(), WebhookError> {
 /// Brings everything due up to `now` into the queue, at once and whatever its generation.
 pub(super) async fn load_now(room: &Arc<Room>) -> Result<(), WebhookError> {
     let now = room.clock.now_ms();
-    load(room, (i64::MIN, 0), now, usize::MAX).await?;
+    load(room, BEGINNING, now, usize::MAX).await?;
     Ok(())
 }
 
-/// Brings pending deliveries after `from` and up to `to` into the queue; answers where to go on
-/// if there are more than `most`.
+/// Brings pending deliveries after `from` and up to `to` into the queue, and stops after so many
+/// or when it is full.
 async fn load(
     room: &Arc<Room>,
-    mut from: (i64, i64),
+    mut from: Place,
     to: i64,
     most: usize,
-) -> Result<Option<(i64, i64)>, WebhookError> {
+) -> Result<Stopped, WebhookError> {
     let mut seen = 0;
     loop {
         let page = page(room, from, to).await?;
         let Some(last) = page.last() else {
-            return Ok(None);
+            return Ok(Stopped::AtTheEnd);
         };
-        from = (last.at, last.delivery_id);
-        seen += page.len();
-        room.queue.add(&page).await?;
+        let added = room.queue.add(&page).await?;
         room.bell.notify_one();
+        if added.spilled {
+            room.spilled.store(true, Ordering::Release);
+        }
+        if added.looked_at < page.len() {
+            let before = added.looked_at.checked_sub(1).and_then(|at| page.get(at));
+            return Ok(Stopped::Full(before.map_or(from, place)));
+        }
+        from = place(last);
+        seen += page.len();
         if seen >= most {
-            return Ok(Some(from));
+            return Ok(Stopped::At(from));
         }
     }
 }
 
-async fn page(room: &Room, from: (i64, i64), to: i64) -> Result<Vec<Due>, WebhookError> {
+fn place(due: &Due) -> Place {
+    (due.at, due.delivery_id)
+}
+
+async fn page(room: &Room, from: Place, to: i64) -> Result<Vec<Due>, WebhookError> {
     let mut connection = room.reserved.read().await?;
     let rows = sqlx::query(
-        "SELECT id, endpoint_id, next_at FROM deliveries WHERE state = 0 \
+        "SELECT id, endpoint_id, next_at, attempts, created_at FROM deliveries WHERE state = 0 \
          AND (next_at, id) > ($1, $2) AND next_at <= $3 ORDER BY next_at, id LIMIT $4",
     )
     .bind(from.0)
@@ -145,14 +247,65 @@ async fn page(room: &Room, from: (i64, i64), to: i64) -> Result<Vec<Due>, Webhoo
     .bind(PAGE)
     .fetch_all(&mut *connection)
     .await?;
-    let due = rows.iter().map(|row| {
-        Ok(Due {
-            delivery_id: row.try_get("id")?,
-            endpoint_id: row.try_get("endpoint_id")?,
-            at: row.try_get("next_at")?,
-        })
-    });
-    due.collect()
+    let now = room.clock.now_ms();
+    rows.iter().map(|row| Ok(due(row, now)?)).collect()
+}
+
+fn due(row: &AnyRow, now: i64) -> Result<Due, sqlx::Error> {
+    let (attempts, created_at): (i64, i64) = (row.try_get("attempts")?, row.try_get("created_at")?);
+    Ok(Due {
+        delivery_id: row.try_get("id")?,
+        endpoint_id: row.try_get("endpoint_id")?,
+        at: row.try_get("next_at")?,
+        fresh: attempts == 0 && created_at > now - FRESH_MS,
+    })
+}
+
+/// Brings more of endpoints that were noted because the record has more of them than may wait;
+/// answers whether some are left.
+pub(super) async fn refill(room: &Arc<Room>) -> Result<bool, WebhookError> {
+    if !room.spilled.swap(false, Ordering::AcqRel) {
+        return Ok(false);
+    }
+    let spilled = room.queue.take_spilled(REFILLED).await?;
+    for endpoint in &spilled.endpoints {
+        if let Err(error) = refill_one(room, *endpoint).await {
+            // It is no longer noted.
+            room.mark_missed();
+            return Err(error);
+        }
+    }
+    let left = spilled.left > 0 || !spilled.endpoints.is_empty();
+    if left {
+        room.spilled.store(true, Ordering::Release);
+    }
+    Ok(left)
+}
+
+async fn refill_one(room: &Arc<Room>, endpoint_id: i64) -> Result<(), WebhookError> {
+    let now = room.clock.now_ms();
+    let most = room.settings.queue_capacity_per_endpoint;
+    let mut connection = room.reserved.read().await?;
+    let rows = sqlx::query(
+        "SELECT id, endpoint_id, next_at, attempts, created_at FROM deliveries \
+         WHERE endpoint_id = $1 AND state = 0 AND next_at <= $2 ORDER BY next_at, id LIMIT $3",
+    )
+    .bind(endpoint_id)
+    .bind(now + HORIZON.as_millis() as i64)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(&mut *connection)
+    .await?;
+    drop(connection);
+    let due: Vec<Due> = rows
+        .iter()
+        .map(|row| due(row, now))
+        .collect::<Result<_, _>>()?;
+    room.put_in(&due).await?;
+    room.bell.notify_one();
+    if due.len() >= most {
+        room.queue.spill(&[endpoint_id]).await?;
+    }
+    Ok(())
 }
 
 /// What an endpoint that is off is owed is held; what a deleted one is owed is cancelled, and
@@ -242,6 +395,7 @@ pub(super) async fn release_held(room: &Arc<Room>) -> Result<(), WebhookError> {
                 delivery_id: *delivery_id,
                 endpoint_id: *endpoint_id,
                 at: now,
+                fresh: false,
             })
             .collect();
         room.add(&due).await;

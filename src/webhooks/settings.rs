@@ -30,6 +30,13 @@ pub struct Settings {
     /// Attempts in flight on this node at most; endpoints that fail share half of them. Attempts
     /// that stall may add half as many again, so that they take no place of others.
     pub max_in_flight: usize,
+    /// Deliveries of one endpoint's backlog (retries, and what is late) released in a second at
+    /// most; what is fresh does not wait for them.
+    pub drain_rate: u32,
+    /// Deliveries that wait in the queue at most; the others wait in the database.
+    pub queue_capacity: usize,
+    /// Deliveries that wait in the queue for one endpoint at most.
+    pub queue_capacity_per_endpoint: usize,
     /// How often the queue is compared with the record.
     #[serde(with = "humantime_serde")]
     pub reconcile_interval: Duration,
@@ -97,7 +104,8 @@ mod tests {
     fn read(offsets: &str) -> Result<Settings, toml::de::Error> {
         toml::from_str(&format!(
             "retry_offsets = {offsets}\ntimeout = \"15s\"\nlease_margin = \"15s\"\n\
-             max_in_flight_per_endpoint = 16\nmax_in_flight = 256\nreconcile_interval = \"30s\"\n\
+             max_in_flight_per_endpoint = 16\nmax_in_flight = 256\n\
+             drain_rate = 50\nqueue_capacity = 100000\nqueue_capacity_per_endpoint = 5000\nreconcile_interval = \"30s\"\n\
              secret_overlap = \"24h\"\nresponse_body_limit = \"4KiB\"\n\
              disable_after = \"5d\"\ndisable_after_failures = 20\n\
              response_read_limit = \"16KiB\"\n\

@@ -20,6 +20,9 @@ const LIMITS: Limits = Limits {
     cap: 8,
     sick_cap: 2,
     lease: Duration::from_secs(30),
+    drain_rate: 1000,
+    capacity: 100_000,
+    capacity_per_endpoint: 5_000,
 };
 
 type Queue = Arc<dyn DeliveryQueue>;
@@ -43,6 +46,7 @@ fn due(endpoint_id: i64, delivery_id: i64, at: i64) -> Due {
         delivery_id,
         endpoint_id,
         at,
+        fresh: true,
     }
 }
 
@@ -210,6 +214,134 @@ async fn sick_endpoints_have_a_smaller_cap_and_only_their_share_until_they_succe
         let recovered = claim(&queue, NOW).await;
         assert_eq!(recovered.len(), 7, "8 with the one still in flight");
         assert!(recovered.iter().all(|lease| !lease.sick));
+    })
+    .await;
+}
+
+fn late(endpoint_id: i64, count: i64) -> Vec<Due> {
+    let late = |one: Due| Due {
+        delivery_id: one.delivery_id + 500,
+        fresh: false,
+        ..one
+    };
+    many(endpoint_id, count).into_iter().map(late).collect()
+}
+
+#[tokio::test]
+async fn what_is_fresh_goes_before_a_backlog_which_has_one_place_in_four() {
+    on_all(LIMITS, |queue| async move {
+        queue.add(&late(1, 40)).await.unwrap();
+        queue.add(&many(1, 40)).await.unwrap();
+        let of_backlog = |leases: &[Lease]| {
+            let late = leases.iter().filter(|lease| lease.delivery_id >= 1500);
+            late.count()
+        };
+        let first = claim(&queue, NOW).await;
+        assert_eq!((first.len(), of_backlog(&first)), (8, 2));
+        let acks: Vec<Ack> = first.iter().map(|lease| back(*lease, None)).collect();
+        queue.ack(&acks).await.unwrap();
+        let second = claim(&queue, NOW).await;
+        assert_eq!((second.len(), of_backlog(&second)), (8, 2));
+        assert_eq!(queue.depth().await.unwrap().waiting, 64);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backlog_is_released_at_its_rate_and_nobody_else_waits_for_it() {
+    let limits = Limits {
+        cap: 1000,
+        drain_rate: 20,
+        ..LIMITS
+    };
+    on_all(limits, |queue| async move {
+        queue.add(&late(1, 300)).await.unwrap();
+        queue.add(&many(2, 100)).await.unwrap();
+        let began = std::time::Instant::now();
+        let mut taken = HashMap::new();
+        let mut next_at = None;
+        for _ in 0..10 {
+            let got = queue.claim(NOW, ALL).await.unwrap();
+            for (endpoint, count) in per_endpoint(&got.leases) {
+                *taken.entry(endpoint).or_insert(0) += count;
+            }
+            next_at = got.next_at;
+        }
+        assert_eq!(taken[&2], 100);
+        let most = 20 + 20 * (began.elapsed().as_millis() as usize + 100) / 1000;
+        assert!((20..=most).contains(&taken[&1]), "{} of {most}", taken[&1]);
+        let wait = next_at.unwrap() - NOW;
+        assert!((1..=60).contains(&wait), "the next in {wait} ms");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let more = claim(&queue, NOW + 200).await.len();
+        assert!(more >= 3, "{more} after 200 ms");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_wait_for_an_endpoint_than_may_and_the_rest_is_noted() {
+    let limits = Limits {
+        capacity_per_endpoint: 10,
+        ..LIMITS
+    };
+    on_all(limits, |queue| async move {
+        let added = queue.add(&many(1, 25)).await.unwrap();
+        assert_eq!((added.looked_at, added.spilled), (25, true));
+        let added = queue.add(&late(2, 3)).await.unwrap();
+        assert_eq!((added.looked_at, added.spilled), (3, false));
+        assert_eq!(queue.depth().await.unwrap().waiting, 13);
+        let spilled = queue.take_spilled(8).await.unwrap();
+        assert_eq!(
+            (spilled.endpoints.len(), spilled.left),
+            (0, 1),
+            "half is not gone"
+        );
+        let leases = claim(&queue, NOW).await;
+        assert_eq!(per_endpoint(&leases), HashMap::from([(1, 8), (2, 3)]));
+        let spilled = queue.take_spilled(8).await.unwrap();
+        assert_eq!((spilled.endpoints, spilled.left), (vec![1], 0));
+        assert!(queue.take_spilled(8).await.unwrap().endpoints.is_empty());
+        queue.spill(&[1]).await.unwrap();
+        assert_eq!(queue.take_spilled(8).await.unwrap().endpoints, [1]);
+        queue.add(&late(1, 8)).await.unwrap();
+        let one = leases.iter().find(|lease| lease.endpoint_id == 1).unwrap();
+        let again = Ack {
+            again_at: Some(NOW + 5),
+            ..back(*one, None)
+        };
+        queue.ack(&[again]).await.unwrap();
+        assert_eq!(queue.depth().await.unwrap().waiting, 10);
+        assert_eq!(
+            queue.depth().await.unwrap().spilled,
+            1,
+            "a retry spills too"
+        );
+        queue.purge(1).await.unwrap();
+        let depth = queue.depth().await.unwrap();
+        assert_eq!((depth.waiting, depth.spilled), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_wait_in_all_than_may_and_a_backlog_leaves_room_for_what_is_fresh() {
+    let limits = Limits {
+        capacity: 20,
+        ..LIMITS
+    };
+    on_all(limits, |queue| async move {
+        let added = queue.add(&late(1, 30)).await.unwrap();
+        assert_eq!((added.looked_at, added.spilled), (15, false));
+        assert!(!queue.take_spilled(1).await.unwrap().room);
+        let added = queue.add(&many(2, 30)).await.unwrap();
+        assert_eq!((added.looked_at, added.spilled), (5, false));
+        let added = queue.add(&late(1, 15)).await.unwrap();
+        assert_eq!(added.looked_at, 15, "what waits already needs no room");
+        assert_eq!(queue.depth().await.unwrap().waiting, 20);
+        claim(&queue, NOW).await;
+        assert_eq!(queue.depth().await.unwrap().waiting, 7);
+        assert!(queue.take_spilled(1).await.unwrap().room);
     })
     .await;
 }

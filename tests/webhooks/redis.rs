@@ -15,6 +15,9 @@ const LIMITS: Limits = Limits {
     cap: 8,
     sick_cap: 2,
     lease: Duration::from_secs(30),
+    drain_rate: 1000,
+    capacity: 100_000,
+    capacity_per_endpoint: 5_000,
 };
 /// What the operator's page says the user needs.
 const RIGHTS: &str = "~{test}:* resetchannels -@all +@read +@write +@scripting +@connection +time";
@@ -28,6 +31,7 @@ fn due(delivery_id: i64) -> Due {
         delivery_id,
         endpoint_id: 1,
         at: NOW,
+        fresh: true,
     }
 }
 

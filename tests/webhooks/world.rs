@@ -64,7 +64,8 @@ pub struct World {
 pub fn settings() -> Settings {
     toml::from_str(
         "retry_offsets = '5m,1h,12h'\ntimeout = '2s'\nlease_margin = '1s'\n\
-         max_in_flight_per_endpoint = 4\nmax_in_flight = 64\nreconcile_interval = '30s'\n\
+         max_in_flight_per_endpoint = 4\nmax_in_flight = 64\ndrain_rate = 1000\n\
+         queue_capacity = 100000\nqueue_capacity_per_endpoint = 5000\nreconcile_interval = '30s'\n\
          secret_overlap = '24h'\nresponse_body_limit = '4KiB'\nrequest_body_limit = '256KiB'\n\
          disable_after = '5d'\ndisable_after_failures = 20\nresponse_read_limit = '16KiB'\n\
          redis_prefix = 'test'",
@@ -198,6 +199,57 @@ impl World {
             all.push(event);
         }
         all
+    }
+
+    /// Writes so many deliveries straight into the tables, of one event each, due since an hour.
+    pub async fn owe(&self, endpoint: i64, count: i64) {
+        let (application, now) = (self.application.0, self.clock.now_ms());
+        let dialect = self.database.dialect();
+        self.database
+            .write(move |tx| {
+                async move {
+                    // The first id that is free in both tables.
+                    let (first,): (i64,) = sqlx::query_as(
+                        "SELECT COALESCE(MAX(id), 0) + 1 FROM \
+                         (SELECT id FROM events UNION ALL SELECT id FROM deliveries) AS ids",
+                    )
+                    .fetch_one(&mut *tx)
+                    .await?;
+                    let series = "WITH RECURSIVE n(id) AS (SELECT CAST($1 AS BIGINT) UNION ALL \
+                         SELECT id + 1 FROM n WHERE id + 1 < CAST($1 AS BIGINT) + $2) ";
+                    for insert in [
+                        "INSERT INTO events (id, application_id, action, text, created_at) \
+                         SELECT id, $3, 'fp.dialog', '{}', $5 FROM n WHERE $4 = $4",
+                        "INSERT INTO deliveries (id, event_id, endpoint_id, application_id, \
+                         next_at, created_at, updated_at) SELECT id, id, $4, $3, $5, $5, $5 FROM n",
+                    ] {
+                        // SQLite wants WITH before INSERT, PostgreSQL takes it there.
+                        sqlx::query(sqlx::AssertSqlSafe(format!("{series}{insert}")))
+                            .bind(first)
+                            .bind(count)
+                            .bind(application)
+                            .bind(endpoint)
+                            .bind(now - 3_600_000)
+                            .execute(&mut *tx)
+                            .await?;
+                    }
+                    if dialect == database::Dialect::Postgres {
+                        for table in ["events", "deliveries"] {
+                            let next = format!(
+                                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), MAX(id)) \
+                                 FROM {table}"
+                            );
+                            sqlx::query(sqlx::AssertSqlSafe(next))
+                                .execute(&mut *tx)
+                                .await?;
+                        }
+                    }
+                    Ok::<_, longshore::database::DatabaseError>(())
+                }
+                .boxed()
+            })
+            .await
+            .unwrap();
     }
 
     pub async fn deliver(&self) {

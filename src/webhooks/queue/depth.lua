@@ -1,5 +1,4 @@
-#!lua flags=no-writes
--- Counts: endpoints that wait (later, turns, sick turns), leases.
-local waiting = 0
-for i = 1, 3 do waiting = waiting + redis.call('ZCARD', KEYS[i]) end
-return { waiting, redis.call('ZCARD', KEYS[4]) }
+-- Counts: endpoints that wait, leases, deliveries that wait, endpoints with more in the record.
+local endpoints = 0
+for i = 1, 3 do endpoints = endpoints + redis.call('ZCARD', KEYS[i]) end
+return { endpoints, redis.call('ZCARD', leases), count(0), redis.call('SCARD', spilled) }

@@ -5,17 +5,21 @@
 //! is filled from SQL by the same code. Every step is O(log n) under one lock that is held for
 //! microseconds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 
 use super::scored::Scored;
-use super::{Ack, Claim, DeliveryQueue, Depth, Due, Lease, Limits, QueueError, TURN, Want};
+use super::{
+    Ack, Added, Claim, DeliveryQueue, Depth, Due, Lease, Limits, QueueError, Spilled, TURN, Want,
+};
 
 /// Expired leases returned in one go.
 const REAPED: usize = 100;
+/// Of a backlog, what is released in this many microseconds may come at once.
+const BURST: i64 = 1_000_000;
 
 /// The queue in memory.
 #[derive(Debug)]
@@ -27,8 +31,12 @@ pub struct Embedded {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What waits, per endpoint: delivery and when it is due.
-    waiting: HashMap<i64, Scored<i64>>,
+    /// What waits, per endpoint.
+    lines: HashMap<i64, Lines>,
+    /// How many wait in all.
+    waiting: usize,
+    /// Endpoints of which the record has more than may wait here.
+    spilled: BTreeSet<i64>,
     /// Endpoints with due work, in the order of their turns: [well, sick].
     turns: [Scored<i64>; 2],
     /// Endpoints by the time when they next have due work.
@@ -41,6 +49,39 @@ struct State {
     /// Numbers turns and tokens.
     sequence: i64,
     generation: Option<String>,
+}
+
+/// What waits for one endpoint: deliveries by due time.
+#[derive(Debug, Default)]
+struct Lines {
+    fresh: Scored<i64>,
+    backlog: Scored<i64>,
+    /// How far ahead the backlog was released, in microseconds of the queue's clock.
+    paced: i64,
+}
+
+impl Lines {
+    fn len(&self) -> usize {
+        self.fresh.len() + self.backlog.len()
+    }
+
+    /// When the first is due.
+    fn first(&self) -> Option<i64> {
+        let lines = [&self.fresh, &self.backlog];
+        lines
+            .into_iter()
+            .filter_map(Scored::first)
+            .map(|(at, _)| at)
+            .min()
+    }
+}
+
+/// What became of one delivery that was to be put in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    Waits,
+    EndpointFull,
+    Full,
 }
 
 impl Embedded {
@@ -59,7 +100,11 @@ impl Embedded {
     }
 
     fn clock(&self) -> i64 {
-        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
+        self.micros() / 1000
+    }
+
+    fn micros(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
 
     fn lease_ms(&self) -> i64 {
@@ -84,15 +129,54 @@ impl State {
 
     /// Notes when an endpoint has work again.
     fn expect(&mut self, endpoint: i64) {
-        let first = self.waiting.get(&endpoint).and_then(Scored::first);
-        if let Some((due, _)) = first {
+        if let Some(due) = self.lines.get(&endpoint).and_then(Lines::first) {
             self.later.add_or_lower(endpoint, due);
         }
     }
 
-    fn put(&mut self, endpoint: i64, delivery: i64, due: i64) {
-        let waiting = self.waiting.entry(endpoint).or_default();
-        waiting.add_or_lower(delivery, due);
+    /// Puts a delivery in its line, or lowers its time where it stands. What is fresh may use
+    /// the last quarter of the room.
+    fn place(&mut self, due: Due, limits: &Limits) -> Placed {
+        let (endpoint, delivery) = (due.endpoint_id, due.delivery_id);
+        let lines = self.lines.entry(endpoint).or_default();
+        let (line, other) = match due.fresh {
+            true => (&mut lines.fresh, &mut lines.backlog),
+            false => (&mut lines.backlog, &mut lines.fresh),
+        };
+        let placed = if other.score(delivery).is_some() {
+            other.add_or_lower(delivery, due.at);
+            Placed::Waits
+        } else if line.score(delivery).is_some() {
+            line.add_or_lower(delivery, due.at);
+            Placed::Waits
+        } else if self.waiting >= limits.room(due.fresh) {
+            Placed::Full
+        } else if line.len() + other.len() >= limits.capacity_per_endpoint {
+            self.spilled.insert(endpoint);
+            Placed::EndpointFull
+        } else {
+            line.add_new(delivery, due.at);
+            self.waiting += 1;
+            Placed::Waits
+        };
+        if lines.len() == 0 {
+            self.lines.remove(&endpoint);
+        }
+        self.expect(endpoint);
+        placed
+    }
+
+    /// The same for what comes back from a lease: it joins the backlog.
+    fn put_back(&mut self, endpoint: i64, delivery: i64, at: i64, limits: &Limits) {
+        let due = Due {
+            delivery_id: delivery,
+            endpoint_id: endpoint,
+            at,
+            fresh: false,
+        };
+        if self.place(due, limits) == Placed::Full {
+            self.spilled.insert(endpoint);
+        }
     }
 
     /// Serves one lane, endpoint by endpoint.
@@ -111,14 +195,19 @@ impl State {
             let cap = if sick { turn.sick_cap } else { turn.cap };
             let busy = self.in_flight.get(&endpoint).copied().unwrap_or(0);
             let room = cap.saturating_sub(busy).min(TURN).min(until - leases.len());
-            let taken = self.take(endpoint, room, sick, turn, leases);
+            if room == 0 {
+                continue;
+            }
+            let (taken, more_at) = self.take(endpoint, room, sick, turn, leases);
             if busy + taken < cap {
-                self.requeue_turn(endpoint, lane, turn.now);
+                self.requeue_turn(endpoint, lane, more_at, turn.now);
             }
             // At the cap: its next acknowledgment brings it back.
         }
     }
 
+    /// Takes from both lines of an endpoint: what is fresh first, but one in four of its
+    /// backlog. Answers how many, and when there is more.
     fn take(
         &mut self,
         endpoint: i64,
@@ -126,40 +215,71 @@ impl State {
         sick: bool,
         turn: &Turn,
         leases: &mut Vec<Lease>,
-    ) -> usize {
-        let mut taken = 0;
-        while taken < room
-            && let Some(waiting) = self.waiting.get_mut(&endpoint)
-            && let Some(delivery) = waiting.take_up_to(turn.now)
+    ) -> (usize, Option<i64>) {
+        let number = self.next_number();
+        let Some(lines) = self.lines.get_mut(&endpoint) else {
+            return (0, None);
+        };
+        let mut free_at = lines.paced.max(turn.micros);
+        let ahead = turn.micros + BURST - free_at;
+        let mut allowed = usize::try_from(ahead / turn.step).unwrap_or(0);
+        let backlog_due = lines.backlog.first().is_some_and(|(at, _)| at <= turn.now);
+        let of_fresh = match room {
+            _ if !backlog_due || allowed == 0 => room,
+            1 => usize::from(number % 4 != 0),
+            _ => room - 1,
+        };
+        let mut taken: Vec<i64> = Vec::with_capacity(room);
+        while taken.len() < of_fresh
+            && let Some(delivery) = lines.fresh.take_up_to(turn.now)
         {
-            if waiting.is_empty() {
-                self.waiting.remove(&endpoint);
-            }
+            taken.push(delivery);
+        }
+        while taken.len() < room
+            && allowed > 0
+            && let Some(delivery) = lines.backlog.take_up_to(turn.now)
+        {
+            taken.push(delivery);
+            allowed -= 1;
+            free_at += turn.step;
+        }
+        lines.paced = free_at;
+        let fresh_at = lines.fresh.first().map(|(at, _)| at);
+        let backlog_at = lines.backlog.first().map(|(at, _)| match allowed {
+            0 => at.max(turn.now + (free_at + turn.step - BURST - turn.micros) / 1000 + 1),
+            _ => at,
+        });
+        let more_at = [fresh_at, backlog_at].into_iter().flatten().min();
+        if lines.len() == 0 {
+            self.lines.remove(&endpoint);
+        }
+        self.waiting -= taken.len();
+        for delivery in &taken {
             let token = self.next_number();
-            self.leases.add_new((endpoint, delivery), turn.expires);
-            self.tokens.insert((endpoint, delivery), token);
+            self.leases.add_new((endpoint, *delivery), turn.expires);
+            self.tokens.insert((endpoint, *delivery), token);
             leases.push(Lease {
-                delivery_id: delivery,
+                delivery_id: *delivery,
                 endpoint_id: endpoint,
                 token,
                 sick,
             });
-            taken += 1;
         }
-        if taken > 0 {
-            *self.in_flight.entry(endpoint).or_default() += taken;
+        if !taken.is_empty() {
+            *self.in_flight.entry(endpoint).or_default() += taken.len();
         }
-        taken
+        (taken.len(), more_at)
     }
 
     /// Behind everyone who waited longer, or to the time of its next delivery.
-    fn requeue_turn(&mut self, endpoint: i64, lane: usize, now: i64) {
-        match self.waiting.get(&endpoint).and_then(Scored::first) {
-            Some((due, _)) if due <= now => {
+    fn requeue_turn(&mut self, endpoint: i64, lane: usize, more_at: Option<i64>, now: i64) {
+        match more_at {
+            Some(at) if at <= now => {
                 let number = self.next_number();
                 self.turns[lane].add_new(endpoint, number);
             }
-            _ => self.expect(endpoint),
+            Some(at) => self.later.add_or_lower(endpoint, at),
+            None => {}
         }
     }
 
@@ -177,6 +297,9 @@ impl State {
 
 struct Turn {
     now: i64,
+    micros: i64,
+    /// Microseconds between two of a backlog.
+    step: i64,
     expires: i64,
     cap: usize,
     sick_cap: usize,
@@ -184,21 +307,28 @@ struct Turn {
 
 #[async_trait]
 impl DeliveryQueue for Embedded {
-    async fn add(&self, due: &[Due]) -> Result<(), QueueError> {
+    async fn add(&self, due: &[Due]) -> Result<Added, QueueError> {
         let mut state = self.lock();
+        let mut added = Added::default();
         for due in due {
             let key = (due.endpoint_id, due.delivery_id);
             if state.leases.score(key).is_none() {
-                state.put(due.endpoint_id, due.delivery_id, due.at);
-                state.later.add_or_lower(due.endpoint_id, due.at);
+                match state.place(*due, &self.limits) {
+                    Placed::Waits => {}
+                    Placed::EndpointFull => added.spilled = true,
+                    Placed::Full => break,
+                }
             }
+            added.looked_at += 1;
         }
-        Ok(())
+        Ok(added)
     }
 
     async fn claim(&self, now: i64, want: Want) -> Result<Claim, QueueError> {
         let turn = Turn {
             now,
+            micros: self.micros(),
+            step: (BURST / i64::from(self.limits.drain_rate.max(1))).max(1),
             expires: self.clock().saturating_add(self.lease_ms()),
             cap: self.limits.cap,
             sick_cap: self.limits.sick_cap,
@@ -231,7 +361,7 @@ impl DeliveryQueue for Embedded {
                 state.release(endpoint, delivery);
             }
             if let (Some(at), true) = (ack.again_at, ours || token.is_none()) {
-                state.put(endpoint, delivery, at);
+                state.put_back(endpoint, delivery, at, &self.limits);
             }
             match ack.well {
                 Some(true) => drop(state.sick.remove(&endpoint)),
@@ -252,8 +382,7 @@ impl DeliveryQueue for Embedded {
             && let Some((endpoint, delivery)) = state.leases.take_up_to(clock)
         {
             state.release(endpoint, delivery);
-            state.put(endpoint, delivery, now);
-            state.expect(endpoint);
+            state.put_back(endpoint, delivery, now, &self.limits);
             reaped += 1;
         }
         Ok(reaped)
@@ -271,11 +400,43 @@ impl DeliveryQueue for Embedded {
 
     async fn purge(&self, endpoint_id: i64) -> Result<(), QueueError> {
         let mut state = self.lock();
-        state.waiting.remove(&endpoint_id);
+        let lines = state.lines.remove(&endpoint_id);
+        state.waiting -= lines.map_or(0, |lines| lines.len());
+        state.spilled.remove(&endpoint_id);
         state.turns[0].remove(endpoint_id);
         state.turns[1].remove(endpoint_id);
         state.later.remove(endpoint_id);
         state.sick.remove(&endpoint_id);
+        Ok(())
+    }
+
+    async fn take_spilled(&self, most: usize) -> Result<Spilled, QueueError> {
+        let mut state = self.lock();
+        let mut told = Spilled {
+            room: state.waiting < self.limits.room(false),
+            ..Spilled::default()
+        };
+        if told.room {
+            let half = self.limits.capacity_per_endpoint / 2;
+            let waits = |endpoint: &&i64| state.lines.get(*endpoint).map_or(0, Lines::len);
+            let free = |endpoint: &&i64| waits(endpoint) <= half;
+            told.endpoints = state
+                .spilled
+                .iter()
+                .filter(free)
+                .take(most)
+                .copied()
+                .collect();
+        }
+        for endpoint in &told.endpoints {
+            state.spilled.remove(endpoint);
+        }
+        told.left = state.spilled.len();
+        Ok(told)
+    }
+
+    async fn spill(&self, endpoint_ids: &[i64]) -> Result<(), QueueError> {
+        self.lock().spilled.extend(endpoint_ids);
         Ok(())
     }
 
@@ -295,8 +456,10 @@ impl DeliveryQueue for Embedded {
     async fn depth(&self) -> Result<Depth, QueueError> {
         let state = self.lock();
         Ok(Depth {
-            endpoints: state.waiting.len(),
+            endpoints: state.lines.len(),
             leased: state.leases.len(),
+            waiting: state.waiting,
+            spilled: state.spilled.len(),
         })
     }
 

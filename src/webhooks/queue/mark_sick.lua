@@ -1,3 +1,2 @@
-#!lua flags=allow-oom
--- Puts an endpoint into the lane of the sick. ARGV: endpoint.
-return redis.call('SADD', KEYS[1], ARGV[1])
+-- Puts an endpoint into the lane of the sick. ARGV[5]: endpoint.
+return redis.call('SADD', sick, ARGV[5])

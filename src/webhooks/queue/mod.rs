@@ -11,7 +11,11 @@
 //! - endpoints with due work take turns, [`TURN`] deliveries at a time;
 //! - an endpoint that fails is *sick* until it succeeds again: it goes in a lane of its own with
 //!   a smaller cap, of which a worker takes only as much as it asked for;
-//! - a delivery stands in one place: waiting or leased, never twice.
+//! - a delivery stands in one place: waiting or leased, never twice;
+//! - what is fresh and the backlog (retries, and what is late) stand in lines of their own: fresh
+//!   deliveries go first, a backlog is released at a bounded rate and has one place in four;
+//! - no more wait than the limits say, in all and per endpoint; of what is turned away the
+//!   endpoint is noted as spilled, and the reconciler brings more when there is room.
 
 mod embedded;
 mod redis;
@@ -59,6 +63,22 @@ pub struct Limits {
     pub sick_cap: usize,
     /// How long a lease lasts.
     pub lease: Duration,
+    /// Deliveries of one endpoint's backlog released in a second.
+    pub drain_rate: u32,
+    /// Deliveries that wait in the queue at most.
+    pub capacity: usize,
+    /// Deliveries that wait for one endpoint at most.
+    pub capacity_per_endpoint: usize,
+}
+
+impl Limits {
+    /// How many may wait in all when one more is put in: what is fresh may use the last quarter.
+    fn room(&self, fresh: bool) -> usize {
+        match fresh {
+            true => self.capacity,
+            false => self.capacity - self.capacity / 4,
+        }
+    }
 }
 
 /// A delivery and when it is due, in milliseconds since the epoch.
@@ -70,6 +90,28 @@ pub struct Due {
     pub endpoint_id: i64,
     /// When.
     pub at: i64,
+    /// Whether it is new, and no part of a backlog.
+    pub fresh: bool,
+}
+
+/// What became of deliveries that were put in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// How many from the beginning were looked at; for the others there was no room at all.
+    pub looked_at: usize,
+    /// Whether some were turned away because too many wait for their endpoint.
+    pub spilled: bool,
+}
+
+/// Endpoints of which the record has more than waits in the queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spilled {
+    /// Whether there is room for a backlog in all.
+    pub room: bool,
+    /// How many further endpoints are noted.
+    pub left: usize,
+    /// Those with room again; they are no longer noted.
+    pub endpoints: Vec<i64>,
 }
 
 /// A time-limited hold on a delivery.
@@ -123,6 +165,10 @@ pub struct Depth {
     pub endpoints: usize,
     /// Deliveries in flight.
     pub leased: usize,
+    /// Deliveries that wait.
+    pub waiting: usize,
+    /// Endpoints of which the record has more than may wait.
+    pub spilled: usize,
 }
 
 /// What is due soon, and who has it. `now` is the time of the schedule, in milliseconds since
@@ -131,7 +177,7 @@ pub struct Depth {
 pub trait DeliveryQueue: Send + Sync {
     /// Puts deliveries in. What is waiting already keeps the earlier time; what is leased is
     /// left alone.
-    async fn add(&self, due: &[Due]) -> Result<(), QueueError>;
+    async fn add(&self, due: &[Due]) -> Result<Added, QueueError>;
 
     /// Takes what is due.
     async fn claim(&self, now: i64, want: Want) -> Result<Claim, QueueError>;
@@ -147,6 +193,12 @@ pub trait DeliveryQueue: Send + Sync {
 
     /// Puts an endpoint into the lane of the sick before its attempt has ended.
     async fn mark_sick(&self, endpoint_id: i64) -> Result<(), QueueError>;
+
+    /// Takes endpoints that were noted as spilled and have room again, at most so many.
+    async fn take_spilled(&self, most: usize) -> Result<Spilled, QueueError>;
+
+    /// Notes endpoints as spilled.
+    async fn spill(&self, endpoint_ids: &[i64]) -> Result<(), QueueError>;
 
     /// Forgets everything that waits for an endpoint.
     async fn purge(&self, endpoint_id: i64) -> Result<(), QueueError>;

@@ -1,9 +1,14 @@
-#!lua flags=allow-oom
--- Forgets everything that waits for an endpoint. ARGV: prefix, endpoint.
-local turns, sick_turns, later, sick = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-redis.call('UNLINK', ARGV[1] .. ARGV[2])
-redis.call('ZREM', turns, ARGV[2])
-redis.call('ZREM', sick_turns, ARGV[2])
-redis.call('ZREM', later, ARGV[2])
-redis.call('SREM', sick, ARGV[2])
+-- Forgets everything that waits for an endpoint. ARGV[5]: endpoint.
+local endpoint = ARGV[5]
+for _, line in ipairs({ fresh_prefix .. endpoint, backlog_prefix .. endpoint }) do
+  count(-redis.call('ZCARD', line))
+  redis.call('UNLINK', line)
+end
+keep_count()
+redis.call('ZREM', turns, endpoint)
+redis.call('ZREM', sick_turns, endpoint)
+redis.call('ZREM', later, endpoint)
+redis.call('SREM', sick, endpoint)
+redis.call('SREM', spilled, endpoint)
+redis.call('HDEL', paced, endpoint)
 return 0

@@ -5,7 +5,8 @@
 //!
 //! | key | type | content |
 //! |---|---|---|
-//! | `{longshore}:q:ENDPOINT` | sorted set | deliveries that wait for the endpoint, by due time |
+//! | `{longshore}:q:ENDPOINT` | sorted set | fresh deliveries that wait for the endpoint, by due time |
+//! | `{longshore}:b:ENDPOINT` | sorted set | its backlog: retries, and what is late, by due time |
 //! | `{longshore}:later` | sorted set | endpoints, by the time when they next have due work |
 //! | `{longshore}:turns`, `:sick-turns` | sorted set | endpoints with due work, by turn number |
 //! | `{longshore}:sick` | set | endpoints whose last attempt failed or was slow |
@@ -14,6 +15,9 @@
 //! | `{longshore}:sequence` | string | numbers turns and tokens |
 //! | `{longshore}:generation` | string | written last by a complete filling; missing: Redis lost its memory |
 //! | `{longshore}:filling` | string | a node fills; gone after 5 s |
+//! | `{longshore}:waiting` | string | how many deliveries wait |
+//! | `{longshore}:spilled` | set | endpoints of which the record has more than may wait here |
+//! | `{longshore}:paced` | hash | endpoints with a backlog: how far ahead it was released, in microseconds of Redis' clock |
 //!
 //! Nothing here is the record; it may be flushed at any time.
 //!
@@ -34,7 +38,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_redis::redis::FromRedisValue;
 
-use super::{Ack, Claim, DeliveryQueue, Depth, Due, Lease, Limits, QueueError, TURN, Want};
+use super::{
+    Ack, Added, Claim, DeliveryQueue, Depth, Due, Lease, Limits, QueueError, Spilled, TURN, Want,
+};
 use address::Address;
 use link::Links;
 use lua::{Call, Lua};
@@ -58,17 +64,11 @@ pub struct Redis {
     description: String,
 }
 
+/// The keys in the order in which `keys.lua` takes them.
 struct Keys {
-    queue_prefix: String,
-    later: String,
-    turns: String,
-    sick_turns: String,
-    sick: String,
-    leases: String,
-    in_flight: String,
-    sequence: String,
-    generation: String,
-    filling: String,
+    all: [String; 12],
+    fresh_prefix: String,
+    backlog_prefix: String,
 }
 
 struct Scripts {
@@ -79,6 +79,8 @@ struct Scripts {
     restore: Lua,
     mark_sick: Lua,
     purge: Lua,
+    take_spilled: Lua,
+    spill: Lua,
     begin_filling: Lua,
     filled: Lua,
     depth: Lua,
@@ -124,6 +126,16 @@ impl Redis {
         })
     }
 
+    /// Begins a call with what every script takes.
+    fn call<'a>(&self, lua: &'a Lua) -> Call<'a> {
+        let mut call = lua.call(&self.keys.all);
+        call.arg(&self.keys.fresh_prefix)
+            .arg(&self.keys.backlog_prefix)
+            .arg(self.limits.capacity)
+            .arg(self.limits.capacity_per_endpoint);
+        call
+    }
+
     /// Runs a script. What is wrong is told, and what another connection may mend gets one.
     async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, QueueError> {
         let done = match self.links.get().await {
@@ -150,19 +162,7 @@ impl Redis {
         if trouble.needs_another_connection() {
             self.links.drop_kept();
         } else if *trouble == Trouble::WrongType {
-            let keys = &self.keys;
-            let mut call = self.scripts.repair.call(&[
-                &keys.later,
-                &keys.turns,
-                &keys.sick_turns,
-                &keys.leases,
-                &keys.sick,
-                &keys.in_flight,
-                &keys.sequence,
-                &keys.filling,
-                &keys.generation,
-            ]);
-            call.arg(&keys.queue_prefix);
+            let call = self.call(&self.scripts.repair);
             if let Ok(mut link) = self.links.get().await {
                 match call.run::<Vec<String>>(&mut link).await {
                     Ok(aside) => {
@@ -175,21 +175,43 @@ impl Redis {
     }
 }
 
+/// A script with what all begin with. The header says whether it may run in a full Redis.
+macro_rules! lua {
+    ($flags:literal, $file:literal) => {
+        Lua::new(concat!(
+            "#!lua",
+            $flags,
+            "\n",
+            include_str!("keys.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
+/// For scripts that give memory back, or take little for a short time.
+macro_rules! when_full {
+    ($file:literal) => {
+        lua!(" flags=allow-oom", $file)
+    };
+}
+
 impl Scripts {
     fn new() -> Self {
         Self {
-            add: Lua::new(include_str!("add.lua")),
-            claim: Lua::new(include_str!("claim.lua")),
-            ack: Lua::new(include_str!("ack.lua")),
-            reap: Lua::new(include_str!("reap.lua")),
-            restore: Lua::new(include_str!("restore.lua")),
-            mark_sick: Lua::new(include_str!("mark_sick.lua")),
-            purge: Lua::new(include_str!("purge.lua")),
-            begin_filling: Lua::new(include_str!("begin_filling.lua")),
-            filled: Lua::new(include_str!("filled.lua")),
-            depth: Lua::new(include_str!("depth.lua")),
-            check: Lua::new(include_str!("check.lua")),
-            repair: Lua::new(include_str!("repair.lua")),
+            add: lua!("", "add.lua"),
+            claim: when_full!("claim.lua"),
+            ack: when_full!("ack.lua"),
+            reap: when_full!("reap.lua"),
+            restore: when_full!("restore.lua"),
+            mark_sick: when_full!("mark_sick.lua"),
+            purge: when_full!("purge.lua"),
+            take_spilled: when_full!("take_spilled.lua"),
+            spill: when_full!("spill.lua"),
+            begin_filling: lua!("", "begin_filling.lua"),
+            filled: lua!("", "filled.lua"),
+            depth: lua!(" flags=no-writes", "depth.lua"),
+            check: lua!("", "check.lua"),
+            repair: when_full!("repair.lua"),
         }
     }
 }
@@ -197,48 +219,54 @@ impl Scripts {
 impl Keys {
     fn new(prefix: &str) -> Self {
         let key = |name: &str| format!("{{{prefix}}}:{name}");
+        let names = [
+            "later",
+            "turns",
+            "sick-turns",
+            "sick",
+            "leases",
+            "in-flight",
+            "sequence",
+            "generation",
+            "filling",
+            "waiting",
+            "spilled",
+            "paced",
+        ];
         Self {
-            queue_prefix: key("q:"),
-            later: key("later"),
-            turns: key("turns"),
-            sick_turns: key("sick-turns"),
-            sick: key("sick"),
-            leases: key("leases"),
-            in_flight: key("in-flight"),
-            sequence: key("sequence"),
-            generation: key("generation"),
-            filling: key("filling"),
+            all: names.map(key),
+            fresh_prefix: key("q:"),
+            backlog_prefix: key("b:"),
         }
     }
 }
 
 #[async_trait]
 impl DeliveryQueue for Redis {
-    async fn add(&self, due: &[Due]) -> Result<(), QueueError> {
+    async fn add(&self, due: &[Due]) -> Result<Added, QueueError> {
+        let mut added = Added::default();
         for part in due.chunks(ADDED_AT_ONCE) {
-            let keys = [&self.keys.later, &self.keys.leases];
-            let mut call = self.scripts.add.call(&keys);
-            call.arg(&self.keys.queue_prefix);
+            let mut call = self.call(&self.scripts.add);
             for due in part {
-                call.arg(due.endpoint_id).arg(due.delivery_id).arg(due.at);
+                call.arg(due.endpoint_id)
+                    .arg(due.delivery_id)
+                    .arg(due.at)
+                    .arg(u8::from(due.fresh));
             }
-            let _: i64 = self.run(&call).await?;
+            let told: Vec<i64> = self.run(&call).await?;
+            let (looked_at, spilled) = told.split_first().ok_or_else(odd)?;
+            added.spilled |= !spilled.is_empty();
+            let looked_at = usize::try_from(*looked_at).map_err(|_| odd())?;
+            added.looked_at += looked_at;
+            if looked_at < part.len() {
+                break;
+            }
         }
-        Ok(())
+        Ok(added)
     }
 
     async fn claim(&self, now: i64, want: Want) -> Result<Claim, QueueError> {
-        let keys = &self.keys;
-        let mut call = self.scripts.claim.call(&[
-            &keys.turns,
-            &keys.sick_turns,
-            &keys.later,
-            &keys.sick,
-            &keys.leases,
-            &keys.in_flight,
-            &keys.sequence,
-            &keys.generation,
-        ]);
+        let mut call = self.call(&self.scripts.claim);
         call.arg(now)
             .arg(want.most)
             .arg(want.sick)
@@ -246,7 +274,7 @@ impl DeliveryQueue for Redis {
             .arg(self.limits.sick_cap)
             .arg(u64::try_from(self.limits.lease.as_millis()).unwrap_or(u64::MAX))
             .arg(TURN)
-            .arg(&keys.queue_prefix);
+            .arg(self.limits.drain_rate.max(1));
         let fields: Vec<String> = self.run(&call).await?;
         let mut claim = read_claim(&fields)?;
         // After a failover another server answers, which may not have seen the last writes.
@@ -256,10 +284,7 @@ impl DeliveryQueue for Redis {
     }
 
     async fn ack(&self, acks: &[Ack]) -> Result<Vec<bool>, QueueError> {
-        let keys = &self.keys;
-        let keys = [&keys.later, &keys.sick, &keys.leases, &keys.in_flight];
-        let mut call = self.scripts.ack.call(&keys);
-        call.arg(&self.keys.queue_prefix);
+        let mut call = self.call(&self.scripts.ack);
         for ack in acks {
             call.arg(ack.lease.endpoint_id)
                 .arg(ack.lease.delivery_id)
@@ -276,16 +301,13 @@ impl DeliveryQueue for Redis {
     }
 
     async fn reap(&self, now: i64) -> Result<usize, QueueError> {
-        let keys = [&self.keys.later, &self.keys.leases, &self.keys.in_flight];
-        let mut call = self.scripts.reap.call(&keys);
-        call.arg(&self.keys.queue_prefix).arg(now);
+        let mut call = self.call(&self.scripts.reap);
+        call.arg(now);
         self.run(&call).await
     }
 
     async fn restore(&self, leases: &[Lease]) -> Result<(), QueueError> {
-        let keys = [&self.keys.leases, &self.keys.in_flight];
-        let mut call = self.scripts.restore.call(&keys);
-        call.arg(&self.keys.queue_prefix);
+        let mut call = self.call(&self.scripts.restore);
         for lease in leases {
             call.arg(lease.endpoint_id)
                 .arg(lease.delivery_id)
@@ -296,47 +318,69 @@ impl DeliveryQueue for Redis {
     }
 
     async fn mark_sick(&self, endpoint_id: i64) -> Result<(), QueueError> {
-        let mut call = self.scripts.mark_sick.call(&[&self.keys.sick]);
+        let mut call = self.call(&self.scripts.mark_sick);
         call.arg(endpoint_id);
         let _: i64 = self.run(&call).await?;
         Ok(())
     }
 
     async fn purge(&self, endpoint_id: i64) -> Result<(), QueueError> {
-        let keys = &self.keys;
-        let keys = [&keys.turns, &keys.sick_turns, &keys.later, &keys.sick];
-        let mut call = self.scripts.purge.call(&keys);
-        call.arg(&self.keys.queue_prefix).arg(endpoint_id);
+        let mut call = self.call(&self.scripts.purge);
+        call.arg(endpoint_id);
+        let _: i64 = self.run(&call).await?;
+        Ok(())
+    }
+
+    async fn take_spilled(&self, most: usize) -> Result<Spilled, QueueError> {
+        let mut call = self.call(&self.scripts.take_spilled);
+        call.arg(most);
+        let told: Vec<i64> = self.run(&call).await?;
+        let [room, left, endpoints @ ..] = told.as_slice() else {
+            return Err(odd());
+        };
+        Ok(Spilled {
+            room: *room == 1,
+            left: usize::try_from(*left).unwrap_or(0),
+            endpoints: endpoints.to_vec(),
+        })
+    }
+
+    async fn spill(&self, endpoint_ids: &[i64]) -> Result<(), QueueError> {
+        let mut call = self.call(&self.scripts.spill);
+        for endpoint in endpoint_ids {
+            call.arg(*endpoint);
+        }
         let _: i64 = self.run(&call).await?;
         Ok(())
     }
 
     async fn begin_filling(&self) -> Result<bool, QueueError> {
-        let mut call = self.scripts.begin_filling.call(&[&self.keys.filling]);
+        let mut call = self.call(&self.scripts.begin_filling);
         call.arg(FILLING_MS);
         let ours: i64 = self.run(&call).await?;
         Ok(ours == 1)
     }
 
     async fn filled(&self) -> Result<(), QueueError> {
-        let keys = [&self.keys.generation, &self.keys.filling];
-        let mut call = self.scripts.filled.call(&keys);
+        let mut call = self.call(&self.scripts.filled);
         call.arg(format!("{:016x}", rand::random::<u64>()));
         let _: i64 = self.run(&call).await?;
         Ok(())
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
-        let keys = &self.keys;
-        let keys = [&keys.later, &keys.turns, &keys.sick_turns, &keys.leases];
-        let [endpoints, leased]: [usize; 2] = self.run(&self.scripts.depth.call(&keys)).await?;
-        Ok(Depth { endpoints, leased })
+        let counts: [usize; 4] = self.run(&self.call(&self.scripts.depth)).await?;
+        let [endpoints, leased, waiting, spilled] = counts;
+        Ok(Depth {
+            endpoints,
+            leased,
+            waiting,
+            spilled,
+        })
     }
 
     async fn check(&self) -> Result<(), QueueError> {
-        let keys = &self.keys;
-        let keys = [&keys.later, &keys.leases, &keys.generation];
-        let call = self.scripts.check.call(&keys);
+        let call = self.call(&self.scripts.check);
         // Whoever asks is in a hurry: a pause between two tries is not waited out.
         match tokio::time::timeout(self.patience, self.run::<i64>(&call)).await {
             Ok(done) => done.map(drop),
@@ -353,12 +397,15 @@ impl DeliveryQueue for Redis {
     }
 }
 
+fn odd() -> QueueError {
+    QueueError::Unavailable {
+        trouble: Trouble::Other,
+        text: "an answer of Redis is of an unknown form".to_owned(),
+    }
+}
+
 /// generation, next time, then delivery, endpoint, token, lane each.
 fn read_claim(fields: &[String]) -> Result<Claim, QueueError> {
-    let odd = || QueueError::Unavailable {
-        trouble: Trouble::Other,
-        text: "a claim came back in an unknown form".to_owned(),
-    };
     let [generation, next_at, leases @ ..] = fields else {
         return Err(odd());
     };
@@ -388,7 +435,8 @@ mod tests {
     #[test]
     fn all_keys_lie_in_one_slot() {
         let keys = Keys::new("longshore");
-        for key in [keys.queue_prefix, keys.later, keys.leases, keys.generation] {
+        let prefixes = [keys.fresh_prefix, keys.backlog_prefix];
+        for key in keys.all.iter().chain(&prefixes) {
             assert!(key.starts_with("{longshore}:"), "{key}");
         }
     }

@@ -1,9 +1,9 @@
-#!lua flags=allow-oom
 -- Sets aside what stands under a name of ours and is of another type, so that neither is that
 -- lost nor are we held up by it; an older thing set aside under the same name is. The queue
--- counts as lost then and is filled from the record. ARGV: prefix of the endpoints' queues.
--- Looks at 10,000 endpoints of each kind at most.
-local types = { 'zset', 'zset', 'zset', 'zset', 'set', 'hash', 'string', 'string', 'string' }
+-- counts as lost then and is filled from the record. Looks at 10,000 endpoints of each kind at
+-- most.
+local types = { 'zset', 'zset', 'zset', 'set', 'zset', 'hash', 'string', 'string', 'string',
+  'string', 'set', 'hash' }
 local aside = {}
 local function look(key, type)
   local found = redis.call('TYPE', key).ok
@@ -12,15 +12,17 @@ local function look(key, type)
     aside[#aside + 1] = key
   end
 end
+local function look_at_lines(endpoint)
+  look(fresh_prefix .. endpoint, 'zset')
+  look(backlog_prefix .. endpoint, 'zset')
+end
 for i, type in ipairs(types) do look(KEYS[i], type) end
 for i = 1, 3 do
-  for _, endpoint in ipairs(redis.call('ZRANGE', KEYS[i], 0, 9999)) do
-    look(ARGV[1] .. endpoint, 'zset')
-  end
+  for _, endpoint in ipairs(redis.call('ZRANGE', KEYS[i], 0, 9999)) do look_at_lines(endpoint) end
 end
-for i, endpoint in ipairs(redis.call('HKEYS', KEYS[6])) do
+for i, endpoint in ipairs(redis.call('HKEYS', in_flight)) do
   if i > 10000 then break end
-  look(ARGV[1] .. endpoint, 'zset')
+  look_at_lines(endpoint)
 end
-redis.call('DEL', KEYS[9])
+redis.call('DEL', generation)
 return aside

@@ -71,8 +71,4 @@ impl<M: Copy + Ord + Hash> Scored<M> {
     pub(super) fn len(&self) -> usize {
         self.scores.len()
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.scores.is_empty()
-    }
 }

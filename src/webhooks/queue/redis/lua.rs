@@ -23,10 +23,10 @@ impl Lua {
     }
 
     /// Begins a call; arguments follow.
-    pub(super) fn call(&self, keys: &[&String]) -> Call<'_> {
+    pub(super) fn call(&self, keys: &[String]) -> Call<'_> {
         Call {
             lua: self,
-            keys: keys.iter().map(|key| (*key).clone()).collect(),
+            keys: keys.to_vec(),
             arguments: Vec::new(),
         }
     }

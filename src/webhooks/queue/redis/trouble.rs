@@ -81,6 +81,13 @@ impl Trouble {
                 Some("NOAUTH" | "WRONGPASS") => Self::Denied,
                 Some("WRONGTYPE") => Self::WrongType,
                 Some("MISCONF" | "NOREPLICAS") => Self::ReadOnly,
+                // What Redis says to a long command before it knows who asks.
+                _ if error
+                    .detail()
+                    .is_some_and(|text| text.contains("unauthenticated")) =>
+                {
+                    Self::Denied
+                }
                 _ => Self::Other,
             },
         }
