@@ -4,8 +4,8 @@
 //! plan of each statement as it was carried out, those behind foreign keys included. No statement
 //! may read a large table from end to end, or more than a few thousand rows of one. A statement
 //! that stands in `src` and did not come by is explained as it stands; if that cannot be, because
-//! it is put together at run time, whoever wrote it drives it here, or says in [`NOT_DRIVEN`] why
-//! not.
+//! it is put together at run time, whoever wrote it drives it here, gives a form of it
+//! ([`IN_ONE_FORM`]), or says in [`NOT_DRIVEN`] why not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -78,6 +78,15 @@ const NOT_DRIVEN: &[(&str, &str)] = &[
     ),
 ];
 
+/// Statements that are put together at run time and not driven: how they begin, and a form in
+/// which they are explained.
+const IN_ONE_FORM: &[(&str, &str)] = &[(
+    // The sweep of a bucket, which a folder does not need.
+    "SELECT storage_key FROM files WHERE storage_key IN ({places})",
+    "SELECT storage_key FROM files WHERE storage_key IN ($1, $2, $3) \
+     UNION SELECT storage_key FROM garbage WHERE storage_key IN ($1, $2, $3)",
+)];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_finds_its_rows_among_a_million() {
     let mut world = World::new().await;
@@ -108,7 +117,10 @@ async fn every_statement_finds_its_rows_among_a_million() {
         if listed || plans.0.keys().any(|text| pattern.is_match(text)) {
             continue;
         }
-        match world.explain(&sql).await {
+        let form = IN_ONE_FORM
+            .iter()
+            .find(|(begins, _)| sql.starts_with(begins));
+        match world.explain(form.map_or(&sql, |(_, form)| form)).await {
             Ok(plan) => drop(plans.0.insert(sql, vec![plan])),
             Err(_) => drop(missing.insert(sql)),
         }
