@@ -21,3 +21,5 @@ mod plans;
 mod restart;
 #[path = "database/retention.rs"]
 mod retention;
+#[path = "database/time.rs"]
+mod time;

@@ -1,4 +1,4 @@
-//! PostgreSQL is restarted while people pick: each is answered, or told to ask again in our own
+//! PostgreSQL is restarted and crashes while people pick: each is answered, or told to ask again in our own
 //! words, and nobody has to do anything for it to go on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::own_postgres::OwnPostgres;
 use crate::processes::{Dropbox, Person, Service, eventually};
 use crate::support::subscriber::Subscriber;
 
-const RESTARTS: usize = 3;
+const RESTARTS: usize = 4;
 const PEOPLE: usize = 6;
 const HOOK: &str = "/hook";
 const MASTER_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -65,8 +65,29 @@ async fn pick(person: &Person, key: &str) -> (u16, bool, Value) {
     (status, retry, answer.json().await.unwrap())
 }
 
+/// What was answered is there, what is there was told, once for each.
+async fn agrees(postgres: &OwnPostgres, subscriber: &Subscriber, handles: &BTreeSet<String>) {
+    let under_way = "SELECT 1 FROM picks WHERE state = 0 \
+         UNION ALL SELECT 1 FROM deliveries WHERE state = 0";
+    let quiet = async || postgres.rows(under_way).await.is_empty();
+    eventually("nothing is under way", Duration::from_secs(120), quiet).await;
+    let files = postgres.rows("SELECT handle FROM files").await;
+    let files: BTreeSet<String> = files.iter().map(|row| row.get(0)).collect();
+    assert_eq!(&files, handles);
+    let owed = postgres.rows("SELECT id FROM events").await;
+    let owed: BTreeSet<String> = owed
+        .iter()
+        .map(|row| format!("evt_{}", row.get::<i64, _>(0)))
+        .collect();
+    let received = subscriber.received(HOOK);
+    let arrived = received
+        .iter()
+        .map(|request| request.header("webhook-id").unwrap().to_owned());
+    assert_eq!(arrived.collect::<BTreeSet<_>>(), owed);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_of_postgres_under_load_loses_nothing_and_needs_nobody() {
+async fn a_postgres_that_restarts_or_crashes_under_load_loses_nothing_and_needs_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let dropbox = Dropbox::start(dir.path());
     let postgres = OwnPostgres::start();
@@ -90,9 +111,12 @@ async fn a_restart_of_postgres_under_load_loses_nothing_and_needs_nobody() {
     let people: Vec<_> = (0..PEOPLE)
         .map(|who| tokio::spawn(pick_on(who, person.clone(), stop.clone())))
         .collect();
-    for _ in 0..RESTARTS {
+    for round in 0..RESTARTS {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        tokio::task::block_in_place(|| postgres.restart());
+        tokio::task::block_in_place(|| match round % 2 {
+            0 => postgres.restart(),
+            _ => postgres.crash(),
+        });
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     stop.store(true, Ordering::SeqCst);
@@ -108,24 +132,7 @@ async fn a_restart_of_postgres_under_load_loses_nothing_and_needs_nobody() {
     assert_eq!(handles.len(), answered, "two picks share a file");
     assert!(answered > 20);
 
-    // What was answered is there, what is there was told, once for each.
-    let under_way = "SELECT 1 FROM picks WHERE state = 0 \
-         UNION ALL SELECT 1 FROM deliveries WHERE state = 0";
-    let quiet = async || postgres.rows(under_way).await.is_empty();
-    eventually("nothing is under way", Duration::from_secs(120), quiet).await;
-    let files = postgres.rows("SELECT handle FROM files").await;
-    let files: BTreeSet<String> = files.iter().map(|row| row.get(0)).collect();
-    assert_eq!(files, handles);
-    let owed = postgres.rows("SELECT id FROM events").await;
-    let owed: BTreeSet<String> = owed
-        .iter()
-        .map(|row| format!("evt_{}", row.get::<i64, _>(0)))
-        .collect();
-    let received = subscriber.received(HOOK);
-    let arrived = received
-        .iter()
-        .map(|request| request.header("webhook-id").unwrap().to_owned());
-    assert_eq!(arrived.collect::<BTreeSet<_>>(), owed);
+    agrees(&postgres, &subscriber, &handles).await;
     let ready = person.http.get(format!("{}/readyz", service.url));
     assert_eq!(ready.send().await.unwrap().status(), 200);
 }

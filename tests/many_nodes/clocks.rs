@@ -58,6 +58,20 @@ async fn refreshes(fleet: &Fleet) -> u64 {
     answer["counters"]["oauth2/token"].as_u64().unwrap()
 }
 
+/// Whoever runs the doctor on such a node is told.
+fn the_doctor_tells(node: &Service) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .arg("doctor")
+        .envs(&node.environment)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains("clock: "));
+    let line = line.unwrap_or_else(|| panic!("{said}"));
+    assert!(line.starts_with("FAIL"), "{line}");
+    assert!(line.contains(" s from the database's"), "{line}");
+}
+
 /// A copy that takes many times its lease stays with its node: nobody else takes it up.
 async fn a_long_copy_stays_where_it_is(fleet: &Fleet) {
     let content = bytes(901, 6 * MIB);
@@ -132,6 +146,7 @@ async fn clocks_that_are_minutes_apart_break_neither_leases_nor_retries() {
         let off = ahead(node).await - seconds;
         assert!(off.abs() < 10, "a clock is {off} s off");
     }
+    tokio::task::block_in_place(|| fleet.nodes.iter().for_each(the_doctor_tells));
     fleet.dropbox.add("file-1", b"small");
     a_long_copy_stays_where_it_is(&fleet).await;
     a_token_is_renewed_once(&fleet).await;

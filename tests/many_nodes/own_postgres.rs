@@ -100,12 +100,21 @@ impl OwnPostgres {
 
     /// Ends every session at once and starts again, as an operator's restart does.
     pub fn restart(&self) {
+        self.restart_as("fast");
+    }
+
+    /// Ends every session in the middle of whatever it does, as a crash does, and starts again.
+    pub fn crash(&self) {
+        self.restart_as("immediate");
+    }
+
+    fn restart_as(&self, mode: &str) {
         let program = self.programs.join("pg_ctl").display().to_string();
         let data = self.dir.join("data").display().to_string();
         let log = self.dir.join("server.log").display().to_string();
         let mut words = self.switch.clone();
         words.push(program);
-        words.extend(["-D", &data, "-l", &log, "-m", "fast", "-w", "restart"].map(str::to_owned));
+        words.extend(["-D", &data, "-l", &log, "-m", mode, "-w", "restart"].map(str::to_owned));
         let done = Command::new(&words[0])
             .args(&words[1..])
             .current_dir("/")
