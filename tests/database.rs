@@ -11,6 +11,8 @@
 mod processes;
 mod support;
 
+#[path = "database/few.rs"]
+mod few;
 #[path = "database/limits.rs"]
 mod limits;
 #[path = "many_nodes/own_postgres.rs"]
