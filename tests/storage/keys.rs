@@ -4,7 +4,7 @@ use bytes::Bytes;
 use longshore::storage::{Settings, StorageError, check};
 
 use crate::places::{azure, gcs};
-use crate::promises::store;
+use crate::promises::{key, read, sample, store};
 use crate::{azure_server, gcs_server};
 
 /// Nobody listens there: whoever is refused at once has not asked.
@@ -98,6 +98,54 @@ async fn a_wrong_key_is_refused_by_the_store_in_words_that_hold_no_secret() {
         let said = format!("{error:?} {error} {settings:?}");
         assert!(!said.contains(wrong) && !said.contains("BEGIN PRIVATE KEY"));
     }
+}
+
+#[tokio::test]
+async fn a_service_accounts_key_may_lie_in_a_file() {
+    let place = gcs().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &place.settings.gcs_service_account_key).unwrap();
+    let settings = Settings {
+        gcs_service_account: file.path().to_str().unwrap().into(),
+        gcs_service_account_key: String::new(),
+        ..place.settings.clone()
+    };
+    place.open_again(&settings).await.check(0).await.unwrap();
+    let both = Settings {
+        gcs_service_account_key: place.settings.gcs_service_account_key.clone(),
+        ..settings.clone()
+    };
+    assert!(refused(&both).contains("only one"));
+    let missing = Settings {
+        gcs_service_account: "/nowhere/key.json".into(),
+        ..settings
+    };
+    assert!(refused(&missing).contains("service account"));
+}
+
+#[tokio::test]
+async fn azure_lets_us_in_by_a_shared_access_signature_which_signs_no_addresses() {
+    let place = azure().await;
+    let server = azure_server::Server::get();
+    let settings = Settings {
+        azure_access_key: String::new(),
+        azure_sas_key: server.shared_access(&place.storage.container()),
+        redirect: true,
+        ..place.settings.clone()
+    };
+    let storage = place.open_again(&settings).await;
+    storage.check(0).await.unwrap();
+    let large = sample(9 * 1024 * 1024);
+    for bytes in [Bytes::from_static(b"abc"), large] {
+        store(&storage, "f", &bytes).await;
+        assert!(read(&storage, "f").await.unwrap() == bytes);
+        storage.delete(&key("f")).await.unwrap();
+        assert_eq!(storage.size(&key("f")).await, Err(StorageError::NotFound));
+    }
+    assert_eq!(storage.leftovers().await.unwrap().len(), 0);
+    assert_eq!(storage.redirects(), None);
+    let signature = settings.azure_sas_key.rsplit_once("sig=").unwrap().1;
+    assert!(!format!("{settings:?} {storage:?}").contains(signature));
 }
 
 #[tokio::test]
