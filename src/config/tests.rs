@@ -85,6 +85,7 @@ fn debugging_output_shows_no_secret() {
                 "postgres://u:hunter2-database@h/d",
             ),
             ("LONGSHORE_REDIS_URL", "redis://:hunter2-redis@h"),
+            ("LONGSHORE_REDIS_SENTINEL_PASSWORD", "hunter2-sentinel"),
             ("LONGSHORE_DROPBOX_APP_KEY", "key"),
             ("LONGSHORE_DROPBOX_APP_SECRET", "hunter2-app"),
             ("LONGSHORE_STORAGE_S3_SECRET_KEY", "hunter2-s3"),
@@ -126,6 +127,8 @@ fn what_no_part_could_start_with_is_named_before_any_starts() {
         ("LONGSHORE_STORAGE_PART_SIZE_MIB", "5"),
         ("LONGSHORE_DATABASE_URL", "mysql://host/name"),
         ("LONGSHORE_REDIS_URL", "http://host"),
+        ("LONGSHORE_REDIS_URL", "redis+sentinel://:secret@host"),
+        ("LONGSHORE_REDIS_CA_FILE", "/nowhere/ca.pem"),
         ("LONGSHORE_MASTER_KEY", "short"),
     ] {
         let faults = load("", &[(variable, value)]).unwrap_err();

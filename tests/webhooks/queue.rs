@@ -311,12 +311,16 @@ async fn no_more_wait_for_an_endpoint_than_may_and_the_rest_is_noted() {
             ..back(*one, None)
         };
         queue.ack(&[again]).await.unwrap();
-        assert_eq!(queue.depth().await.unwrap().waiting, 10);
+        let waiting = queue.depth().await.unwrap().waiting;
+        assert_eq!(waiting, 8, "a backlog leaves a quarter to what is fresh");
         assert_eq!(
             queue.depth().await.unwrap().spilled,
             1,
             "a retry spills too"
         );
+        let fresh = due(1, 9999, NOW);
+        assert!(!queue.add(&[fresh]).await.unwrap().spilled);
+        assert_eq!(queue.depth().await.unwrap().waiting, 9);
         queue.purge(1).await.unwrap();
         let depth = queue.depth().await.unwrap();
         assert_eq!((depth.waiting, depth.spilled), (0, 0));

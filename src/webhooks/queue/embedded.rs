@@ -134,10 +134,10 @@ impl State {
         }
     }
 
-    /// Puts a delivery in its line, or lowers its time where it stands. What is fresh may use
-    /// the last quarter of the room.
+    /// Puts a delivery in its line, or lowers its time where it stands.
     fn place(&mut self, due: Due, limits: &Limits) -> Placed {
         let (endpoint, delivery) = (due.endpoint_id, due.delivery_id);
+        let (in_all, each) = limits.room(due.fresh);
         let lines = self.lines.entry(endpoint).or_default();
         let (line, other) = match due.fresh {
             true => (&mut lines.fresh, &mut lines.backlog),
@@ -149,9 +149,9 @@ impl State {
         } else if line.score(delivery).is_some() {
             line.add_or_lower(delivery, due.at);
             Placed::Waits
-        } else if self.waiting >= limits.room(due.fresh) {
+        } else if self.waiting >= in_all {
             Placed::Full
-        } else if line.len() + other.len() >= limits.capacity_per_endpoint {
+        } else if line.len() + other.len() >= each {
             self.spilled.insert(endpoint);
             Placed::EndpointFull
         } else {
@@ -413,7 +413,7 @@ impl DeliveryQueue for Embedded {
     async fn take_spilled(&self, most: usize) -> Result<Spilled, QueueError> {
         let mut state = self.lock();
         let mut told = Spilled {
-            room: state.waiting < self.limits.room(false),
+            room: state.waiting < self.limits.room(false).0,
             ..Spilled::default()
         };
         if told.room {

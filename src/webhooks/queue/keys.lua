@@ -36,10 +36,9 @@ local function place(endpoint, delivery, due, is_fresh)
   if redis.call('ZSCORE', other, delivery) then
     line = other
   elseif not redis.call('ZSCORE', line, delivery) then
-    if count(0) >= (is_fresh and capacity or capacity - math.floor(capacity / 4)) then
-      return -1
-    end
-    if redis.call('ZCARD', line) + redis.call('ZCARD', other) >= capacity_each then
+    local share = function(all) return is_fresh and all or all - math.floor(all / 4) end
+    if count(0) >= share(capacity) then return -1 end
+    if redis.call('ZCARD', line) + redis.call('ZCARD', other) >= share(capacity_each) then
       redis.call('SADD', spilled, endpoint)
       return 0
     end

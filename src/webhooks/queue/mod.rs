@@ -72,12 +72,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How many may wait in all when one more is put in: what is fresh may use the last quarter.
-    fn room(&self, fresh: bool) -> usize {
-        match fresh {
-            true => self.capacity,
-            false => self.capacity - self.capacity / 4,
-        }
+    /// How many may wait in all and for one endpoint when one more is put in: of both the last
+    /// quarter is for what is fresh.
+    fn room(&self, fresh: bool) -> (usize, usize) {
+        let share = |all: usize| if fresh { all } else { all - all / 4 };
+        (share(self.capacity), share(self.capacity_per_endpoint))
     }
 }
 
