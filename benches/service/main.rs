@@ -5,6 +5,7 @@
 //! if it is missing. The sizes can be changed: `BENCH_COPY_MIB`, `BENCH_READ_MIB`,
 //! `BENCH_DELIVERIES`, `BENCH_ENTRIES`, `BENCH_ROUNDS`; `BENCH_DIR` is where the files lie.
 
+mod backlog;
 mod copy;
 mod figures;
 mod folder;
@@ -25,7 +26,15 @@ use anyhow::{Context as _, bail};
 use report::Part;
 
 /// The parts, in the order in which they are measured.
-const PARTS: [&str; 6] = ["copy", "read", "folder", "deliveries", "latency", "idle"];
+const PARTS: [&str; 7] = [
+    "copy",
+    "read",
+    "folder",
+    "deliveries",
+    "latency",
+    "backlog",
+    "idle",
+];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -60,6 +69,7 @@ async fn measure(name: &str, place: &Path) -> anyhow::Result<Part> {
         "folder" => folder::measure(place).await,
         "deliveries" => throughput::measure(place).await,
         "latency" => latency::measure(place).await,
+        "backlog" => backlog::measure(place).await,
         "idle" => idle::measure(place).await,
         other => bail!("there is no part {other}"),
     }

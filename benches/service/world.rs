@@ -19,6 +19,9 @@ use crate::servers::Postgres;
 use crate::subscriber::Subscriber;
 use crate::support::redis::RedisServer;
 
+/// Retries of each endpoint written in one statement.
+const RETRIES_AT_ONCE: usize = 50;
+
 /// What the queue and the record are kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
@@ -43,6 +46,15 @@ pub struct World {
 impl World {
     /// Starts everything, with the settings that the service has by default.
     pub async fn on(ground: Ground, place: &std::path::Path) -> anyhow::Result<Self> {
+        Self::with(ground, place, &[]).await
+    }
+
+    /// The same, with some settings of its own.
+    pub async fn with(
+        ground: Ground,
+        place: &std::path::Path,
+        further: &[(&'static str, &str)],
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir_in(place)?;
         let (postgres, redis) = match ground {
             Ground::PostgresRedis => (Some(Postgres::start()?), Some(RedisServer::start())),
@@ -59,6 +71,11 @@ impl World {
         );
         variables.extend(redis.as_ref().map(|it| ("LONGSHORE_REDIS_URL", it.url())));
         variables.push(("LONGSHORE_MASTER_KEY", MasterKey::generate()));
+        variables.extend(
+            further
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         let variables = variables.into_iter();
         let variables = variables.map(|(name, value)| (name.to_owned(), value));
         let settings = Settings::load(None, variables).map_err(|faults| anyhow!("{faults:?}"))?;
@@ -192,11 +209,73 @@ impl World {
         Ok([own, postgres, redis])
     }
 
-    /// Stops everything in order.
-    pub async fn end(mut self) {
+    /// Writes retries straight into the record, so many for each endpoint, due in 5 to 14 minutes.
+    pub async fn owe_retries(&self, each: u64) -> anyhow::Result<()> {
+        let now = self.clock.now_ms();
+        let run = |sql: &'static str, from: u64, to: u64| {
+            self.database.write(move |tx| {
+                async move {
+                    sqlx::query(sql)
+                        .bind(now)
+                        .bind(i64::try_from(from).unwrap_or(0))
+                        .bind(i64::try_from(to).unwrap_or(0))
+                        .execute(tx)
+                        .await?;
+                    Ok::<_, DatabaseError>(())
+                }
+                .boxed()
+            })
+        };
+        run(
+            "INSERT INTO events (application_id, action, text, created_at) \
+             SELECT application_id, 'fp.upload', '{}', $1 FROM endpoints WHERE $2 <= $3",
+            0,
+            1,
+        )
+        .await?;
+        // A bounded number in a statement: the database holds statements to a time.
+        for from in (1..=each).step_by(RETRIES_AT_ONCE) {
+            let to = each.min(from + RETRIES_AT_ONCE as u64 - 1);
+            run(
+                "INSERT INTO deliveries (event_id, endpoint_id, application_id, attempts, \
+                 first_at, next_at, created_at, updated_at) \
+                 SELECT e.id, p.id, p.application_id, 1, $1, \
+                 $1 + 300000 + (n * 7919 + p.id * 104729) % 540000, $1, $1 \
+                 FROM endpoints p JOIN events e ON e.application_id = p.application_id \
+                 CROSS JOIN generate_series($2, $3) AS n",
+                from,
+                to,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that Redis uses.
+    pub fn redis_memory(&self) -> anyhow::Result<u64> {
+        let redis = self.redis.as_ref().context("there is no Redis")?;
+        let said = redis.command(&["INFO", "memory"]);
+        let line = said
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(line.context("Redis tells no number")?.trim().parse()?)
+    }
+
+    /// Where Redis is.
+    pub fn redis_url(&self) -> anyhow::Result<String> {
+        Ok(self.redis.as_ref().context("there is no Redis")?.url())
+    }
+
+    /// Stops delivering.
+    pub async fn stop_delivering(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop(Duration::from_secs(1)).await;
         }
+    }
+
+    /// Stops everything in order.
+    pub async fn end(mut self) {
+        self.stop_delivering().await;
         self.database.close().await;
     }
 }
