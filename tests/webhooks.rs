@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "webhooks/alone.rs"]
+mod alone;
 #[path = "webhooks/backlog.rs"]
 mod backlog;
 #[path = "webhooks/delivery.rs"]

@@ -3,11 +3,12 @@
 //! SQLite and PostgreSQL stand behind one type. Reads take a connection from a pool; writes are
 //! given as a closure that runs inside one transaction. On PostgreSQL that is a transaction of
 //! a pooled connection; on SQLite all writes pass through one task that commits many at once
-//! (`writer.rs`). It also tells the time by which several nodes agree (`shared_clock.rs`). Knows
-//! no table's meaning.
+//! (`writer.rs`). It also tells the time by which several nodes agree (`shared_clock.rs`) and
+//! which of them does what only one may do (`duty.rs`). Knows no other table's meaning.
 //!
 //! Uses `clock`. Used by every room that keeps something.
 
+mod duty;
 mod error;
 mod migrate;
 mod postgres;
@@ -22,6 +23,7 @@ use sqlx::Any;
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
 
+pub use duty::Duty;
 pub use error::DatabaseError;
 pub use settings::Settings;
 pub use sqlx::AnyConnection as Tx;

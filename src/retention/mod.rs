@@ -6,7 +6,7 @@
 //! has not: an event that is still owed to anybody stays, however old, and so does whatever a
 //! live file names. Every batch is one short transaction over an index, passes over rows that
 //! somebody holds, and is followed by a pause, so that nobody waits for it. One node does it at a
-//! time (`turn.rs`).
+//! time.
 //!
 //! Sessions are not removed here but by `connections`, as soon as their time is over.
 //!
@@ -15,20 +15,20 @@
 mod batches;
 mod figures;
 mod settings;
-mod turn;
 
 use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Duty};
 
 use batches::{KINDS, Kind, Place};
-use turn::Turn;
 
 pub use settings::Settings;
 
+/// How long the duty stays with a node that says nothing any more. Every batch renews it.
+const LEASE: Duration = Duration::from_secs(60);
 /// How often a node looks whether it is due; the least of this and the interval counts.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -55,14 +55,14 @@ pub struct Retention {
     database: Database,
     clock: Clock,
     settings: Settings,
-    turn: Turn,
+    duty: Duty,
 }
 
 impl Retention {
     /// What one node does for this database under these settings.
     pub fn new(settings: Settings, database: Database, clock: Clock) -> Self {
         Self {
-            turn: Turn::new(clock.clone()),
+            duty: Duty::new("retention", LEASE, clock.clone()),
             database,
             clock,
             settings,
@@ -86,10 +86,10 @@ impl Retention {
     /// When the database fails or another node took over; what was removed stays removed, and the
     /// rest is due again when the lease has run out.
     pub async fn sweep(&self) -> Result<Option<Vec<(&'static str, u64)>>, RetentionError> {
-        let turn = self.turn.clone();
+        let duty = self.duty.clone();
         let ours = self
             .database
-            .write(move |tx| async move { turn.take(tx).await }.boxed())
+            .write(move |tx| async move { duty.take(tx).await }.boxed())
             .await?;
         if !ours {
             return Ok(None);
@@ -98,9 +98,9 @@ impl Retention {
         for kind in KINDS {
             removed.push((kind.name, self.remove(kind).await?));
         }
-        let (turn, rest) = (self.turn.clone(), self.settings.interval);
+        let (duty, rest) = (self.duty.clone(), self.settings.interval);
         self.database
-            .write(move |tx| async move { turn.end(tx, rest).await }.boxed())
+            .write(move |tx| async move { duty.end(tx, rest).await }.boxed())
             .await?;
         Ok(Some(removed))
     }
@@ -119,12 +119,15 @@ impl Retention {
         };
         let mut removed = 0;
         loop {
-            let turn = self.turn.clone();
+            let duty = self.duty.clone();
             let batch = self
                 .database
                 .write(move |tx| {
                     async move {
-                        turn.keep(tx).await?;
+                        // What was begun in this transaction is taken back with it.
+                        if !duty.keep(tx).await? {
+                            return Err(RetentionError::TurnLost);
+                        }
                         Ok::<_, RetentionError>((kind.remove)(tx, place).await?)
                     }
                     .boxed()

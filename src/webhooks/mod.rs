@@ -13,6 +13,7 @@
 //!
 //! Uses `clock`, `figures`, `database`, `access`, `events`, `outbound`. Used by `portal`, `http`.
 
+mod alone;
 mod attempt;
 mod deliveries;
 mod dispatcher;
@@ -35,13 +36,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{MasterKey, Purpose, SealError, SealedColumn};
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Dialect};
 use crate::events::Listener;
 use crate::outbound::{Outbound, OutboundError};
 
@@ -268,6 +271,15 @@ impl Room {
     }
 }
 
+/// What delivering is made of, until `stop`.
+fn work(room: &Arc<Room>, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 3] {
+    [
+        dispatcher::enqueue(room.clone(), stop.clone()).boxed(),
+        reconciler::run(room.clone(), stop.clone()).boxed(),
+        dispatcher::run(room.clone(), stop.clone()).boxed(),
+    ]
+}
+
 /// The webhooks of all applications; cheap to clone.
 #[derive(Clone)]
 pub struct Webhooks {
@@ -333,11 +345,12 @@ impl Webhooks {
     /// Starts to deliver, on the current runtime.
     pub fn start(&self) -> Running {
         let stop = CancellationToken::new();
-        let tasks = vec![
-            tokio::spawn(dispatcher::enqueue(self.room.clone(), stop.clone())),
-            tokio::spawn(reconciler::run(self.room.clone(), stop.clone())),
-            tokio::spawn(dispatcher::run(self.room.clone(), stop.clone())),
-        ];
+        let shared = self.room.database.dialect() == Dialect::Postgres;
+        let tasks = if shared && !self.room.queue.is_shared() {
+            vec![tokio::spawn(alone::run(self.room.clone(), stop.clone()))]
+        } else {
+            work(&self.room, &stop).map(tokio::spawn).into()
+        };
         Running { stop, tasks }
     }
 

@@ -108,7 +108,20 @@ impl World {
         Self::over(String::new(), at, settings()).await
     }
 
-    async fn over(url: String, at: RedisSettings, settings: Settings) -> Self {
+    /// Another process over the same database.
+    pub async fn beside(&self) -> Webhooks {
+        let webhooks = Webhooks::new(
+            self.settings.clone(),
+            &self.at,
+            self.database.clone(),
+            self.master_key.clone(),
+            self.clock.clone(),
+            outbound_to_loopback(),
+        );
+        webhooks.await.unwrap()
+    }
+
+    pub async fn over(url: String, at: RedisSettings, settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let delivered = longshore::config::Settings::defaults().unwrap().database;
         let database = database::Settings {
@@ -155,16 +168,7 @@ impl World {
 
     /// A new process over the same database and Redis: nothing else is carried over.
     pub async fn restart(&mut self) {
-        self.webhooks = Webhooks::new(
-            self.settings.clone(),
-            &self.at,
-            self.database.clone(),
-            self.master_key.clone(),
-            self.clock.clone(),
-            outbound_to_loopback(),
-        )
-        .await
-        .unwrap();
+        self.webhooks = self.beside().await;
         self.events = events(&self.clock, &self.webhooks);
     }
 

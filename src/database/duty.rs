@@ -1,32 +1,37 @@
-//! Whose turn it is: one node at a time, once in an interval for all nodes together.
+//! A duty that one process has for all who share the database, for as long as it renews its lease.
+//!
+//! Knows nothing of what is done: whoever does it names it. The lease goes by the clock that all
+//! nodes share; a process that dies loses the duty when the lease has run out.
 
 use std::time::Duration;
 
-use super::RetentionError;
+use super::{DatabaseError, Tx};
 use crate::clock::Clock;
-use crate::database::{DatabaseError, Tx};
 
-/// How long a turn stays with a node that says nothing any more. Every batch renews it.
-const LEASE: Duration = Duration::from_secs(60);
-/// What the duty is called in its table.
-const NAME: &str = "retention";
-
-/// Who we are among the nodes.
+/// One duty, and who we are among those who may have it; cheap to clone.
 #[derive(Clone)]
-pub(super) struct Turn {
+pub struct Duty {
+    name: &'static str,
+    lease: Duration,
     owner: String,
     clock: Clock,
 }
 
-impl Turn {
-    pub fn new(clock: Clock) -> Self {
+impl Duty {
+    /// A duty of this name, which stays for `lease` with a process that says nothing any more.
+    pub fn new(name: &'static str, lease: Duration, clock: Clock) -> Self {
         Self {
+            name,
+            lease,
             owner: format!("{:032x}", rand::random::<u128>()),
             clock,
         }
     }
 
-    /// Takes the turn if it is due and nobody has it.
+    /// Takes the duty if it is due and nobody has it.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn take(&self, tx: &mut Tx) -> Result<bool, DatabaseError> {
         let now = self.clock.now_ms();
         let taken = sqlx::query(
@@ -35,40 +40,40 @@ impl Turn {
              lease_until = excluded.lease_until \
              WHERE duties.lease_until <= $4 AND duties.next_at <= $4",
         )
-        .bind(NAME)
+        .bind(self.name)
         .bind(self.owner.clone())
-        .bind(later(now, LEASE))
+        .bind(later(now, self.lease))
         .bind(now)
         .execute(tx)
         .await?;
         Ok(taken.rows_affected() == 1)
     }
 
-    /// Says that we are still at it, in the transaction of a batch.
+    /// Says that we are still at it; `false` when another process has taken over.
     ///
     /// # Errors
-    /// [`RetentionError::TurnLost`] takes that transaction back: another node is at it.
-    pub async fn keep(&self, tx: &mut Tx) -> Result<(), RetentionError> {
+    /// When the database fails.
+    pub async fn keep(&self, tx: &mut Tx) -> Result<bool, DatabaseError> {
+        let until = later(self.clock.now_ms(), self.lease);
         let kept = sqlx::query("UPDATE duties SET lease_until = $1 WHERE name = $2 AND owner = $3")
-            .bind(later(self.clock.now_ms(), LEASE))
-            .bind(NAME)
+            .bind(until)
+            .bind(self.name)
             .bind(self.owner.clone())
             .execute(tx)
-            .await
-            .map_err(DatabaseError::from)?;
-        match kept.rows_affected() {
-            1 => Ok(()),
-            _ => Err(RetentionError::TurnLost),
-        }
+            .await?;
+        Ok(kept.rows_affected() == 1)
     }
 
-    /// Gives the turn back; it is due again after `rest`.
+    /// Gives the duty back; it is due again after `rest`.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn end(&self, tx: &mut Tx, rest: Duration) -> Result<(), DatabaseError> {
         sqlx::query(
             "UPDATE duties SET lease_until = 0, next_at = $1 WHERE name = $2 AND owner = $3",
         )
         .bind(later(self.clock.now_ms(), rest))
-        .bind(NAME)
+        .bind(self.name)
         .bind(self.owner.clone())
         .execute(tx)
         .await?;
