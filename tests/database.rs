@@ -23,5 +23,7 @@ mod plans;
 mod restart;
 #[path = "database/retention.rs"]
 mod retention;
+#[path = "database/silence.rs"]
+mod silence;
 #[path = "database/time.rs"]
 mod time;

@@ -11,6 +11,8 @@ use super::{DatabaseError, Dialect, Settings, migrate};
 /// A connection that nobody has used for this long is tried before it is handed out: the server
 /// may have been restarted, or a firewall have forgotten it.
 const TRIED_AFTER: Duration = Duration::from_millis(500);
+/// How long it may take to answer then. A server that vanished says nothing at all.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// Questions without an answer after which the server gives a silent client up.
 const KEEPALIVE_QUESTIONS: u32 = 3;
 
@@ -60,8 +62,10 @@ fn pool(settings: &Settings, most: u32, least: u32) -> AnyPoolOptions {
                 if is.idle_for < TRIED_AFTER {
                     return Ok(true);
                 }
-                // One that does not answer is closed, and the next is tried.
-                Ok(sqlx::Connection::ping(connection).await.is_ok())
+                // One that does not answer, be it with silence, is closed, and the next is tried.
+                let tried = sqlx::Connection::ping(connection);
+                let answered = tokio::time::timeout(ANSWERS_WITHIN, tried).await;
+                Ok(matches!(answered, Ok(Ok(()))))
             })
         })
         .after_connect(move |connection, _| {

@@ -31,6 +31,7 @@ pub struct OwnPostgres {
     dir: PathBuf,
     programs: PathBuf,
     switch: Vec<String>,
+    port: u16,
 }
 
 impl OwnPostgres {
@@ -60,6 +61,9 @@ impl OwnPostgres {
             "-k {} -c listen_addresses= -c fsync=off -c max_connections=200",
             dir.display()
         );
+        let port = settings
+            .iter()
+            .find_map(|setting| setting.strip_prefix("port="));
         for setting in settings {
             options.push_str(" -c ");
             options.push_str(setting);
@@ -82,6 +86,7 @@ impl OwnPostgres {
             dir,
             programs,
             switch,
+            port: port.and_then(|port| port.parse().ok()).unwrap_or(5432),
         };
         server.wait();
         server
@@ -90,7 +95,10 @@ impl OwnPostgres {
     /// Its address for a service.
     pub fn url(&self) -> String {
         let dir = self.dir.to_string_lossy().replace('/', "%2F");
-        format!("postgres://postgres@localhost/postgres?host={dir}")
+        format!(
+            "postgres://postgres@localhost:{}/postgres?host={dir}",
+            self.port
+        )
     }
 
     /// Where the server writes its log.
@@ -127,7 +135,8 @@ impl OwnPostgres {
     }
 
     fn wait(&self) {
-        let socket = self.dir.join(".s.PGSQL.5432");
+        let port = self.port;
+        let socket = self.dir.join(format!(".s.PGSQL.{port}"));
         let began = Instant::now();
         while std::os::unix::net::UnixStream::connect(&socket).is_err() {
             assert!(
