@@ -51,8 +51,8 @@ pub async fn measure(place: &Path) -> anyhow::Result<Part> {
                 "{many:.0} ({:.2} × as beside {endpoints}: {few:.0})",
                 many / few
             ),
-            "at least 0.7 ×",
-            many >= 0.7 * few,
+            "at least 0.8 ×",
+            many >= 0.8 * few,
         );
     }
     hanging(&mut part, place).await?;
