@@ -128,13 +128,18 @@ fn what_no_part_could_start_with_is_named_before_any_starts() {
         ("LONGSHORE_DATABASE_URL", "mysql://host/name"),
         ("LONGSHORE_REDIS_URL", "http://host"),
         ("LONGSHORE_REDIS_URL", "redis+sentinel://:secret@host"),
-        ("LONGSHORE_REDIS_CA_FILE", "/nowhere/ca.pem"),
         ("LONGSHORE_MASTER_KEY", "short"),
     ] {
         let faults = load("", &[(variable, value)]).unwrap_err();
         assert_eq!(faults.len(), 1, "{variable}={value}: {faults:?}");
         assert!(!faults[0].contains("secret"), "{faults:?}");
     }
+    let redis = [
+        ("LONGSHORE_REDIS_URL", "rediss://host"),
+        ("LONGSHORE_REDIS_CA_FILE", "/nowhere/ca.pem"),
+    ];
+    let faults = load("", &redis).unwrap_err().join("\n");
+    assert!(faults.contains("redis.ca_file"), "{faults}");
     for fine in ["sqlite:/tmp/x.db", "postgres://host/name", ""] {
         let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
         let settings = [
