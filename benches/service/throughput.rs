@@ -15,7 +15,8 @@ use crate::world::{Ground, World};
 const HOW: &str = "Events are recorded as fast as they are delivered, ten in a commit, each owed \
 to one of 16 endpoints, and counted when the subscriber has them and the record says so. The rooms \
 run in the measuring process with default settings; PostgreSQL has its usual settings (durable \
-commits), Redis keeps nothing on disk. Processor time is that of recording and delivering together, \
+commits), Redis keeps nothing on disk. Commits of the outbox are of one event and its delivery each, \
+by 16 at once, while the deliveries are made beside. Processor time is that of recording and delivering together, \
 of all processes but the subscriber.";
 const ENDPOINTS: usize = 16;
 const BATCH: usize = 10;
@@ -49,8 +50,35 @@ pub async fn measure(place: &Path) -> anyhow::Result<Part> {
             ),
         }
         part.tell("deliveries per second there", format!("{rate:.0}"));
+        let commits = commits(ground, place).await?;
+        part.tell("outbox commits per second there", format!("{commits:.0}"));
     }
     Ok(part)
+}
+
+/// Commits in a second, of one event and its delivery each, by as many as there are endpoints.
+async fn commits(ground: Ground, place: &Path) -> anyhow::Result<f64> {
+    let world = World::on(ground, place).await?;
+    let mut applications = Vec::new();
+    for number in 0..ENDPOINTS {
+        applications.push(world.endpoint(&format!("/ok/{number}")).await?);
+    }
+    let seconds = setting("BENCH_SECONDS", 30).min(10);
+    let begun = Instant::now();
+    let committer = async |application: ApplicationId| -> anyhow::Result<u64> {
+        let mut count = 0;
+        while begun.elapsed() < Duration::from_secs(seconds) {
+            world.happen(vec![application]).await?;
+            count += 1;
+        }
+        Ok(count)
+    };
+    let committers = applications.iter().map(|of| committer(*of));
+    let counts = futures_util::future::try_join_all(committers).await?;
+    let (count, took) = (counts.iter().sum::<u64>(), begun.elapsed().as_secs_f64());
+    world.settled(count, Duration::from_secs(300)).await?;
+    world.end().await;
+    Ok(count as f64 / took)
 }
 
 struct Round {
