@@ -420,6 +420,27 @@ async fn what_nobody_can_reach_is_revoked_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_ways_that_end_at_once_one_grant_is_kept_and_the_others_are_revoked() {
+    let folder = folder();
+    let scene = Scene::start(folder.path()).await;
+    let (token, first) = scene.begin(None).await;
+    let mut backs = vec![scene.decide(&first, "allow").await];
+    for _ in 0..5 {
+        let listed = scene.list(&token, json!({ "path": "/" })).await;
+        let link = listed["dropbox"]["auth"]["redirect_url"].as_str().unwrap();
+        backs.push(scene.decide(link, "allow").await);
+    }
+    let ended = futures_util::future::join_all(backs.iter().map(|back| scene.get(back))).await;
+    assert!(ended.iter().all(|page| page.status() == 200));
+    assert_eq!(scene.status(&token).await["connected"], true);
+    let (connections, _) = scene.node().await;
+    connections.tidy().await.unwrap();
+    assert_eq!(scene.asked("auth/token/revoke").await, 5);
+    assert_eq!(scene.status(&token).await["connected"], true);
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_withdrawn_at_dropbox_asks_to_connect_again() {
     let folder = folder();
     let scene = Scene::start(folder.path()).await;

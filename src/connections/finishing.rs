@@ -283,6 +283,9 @@ impl NewRow {
 }
 
 /// Gives the session its new connection; the one it had before is signed out.
+///
+/// The session's row is taken first: of two ways that end at once, one waits here for the other
+/// and then sees its connection, which nobody else would sign out.
 async fn bind(
     tx: &mut Tx,
     row: &NewRow,
@@ -290,6 +293,17 @@ async fn bind(
     session_hash: &str,
     (now, until): (i64, i64),
 ) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "INSERT INTO sessions (token_hash, application_id, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4) ON CONFLICT (token_hash) DO UPDATE SET \
+         expires_at = excluded.expires_at",
+    )
+    .bind(session_hash.to_owned())
+    .bind(row.application_id)
+    .bind(now)
+    .bind(until)
+    .execute(&mut *tx)
+    .await?;
     sqlx::query(
         "UPDATE connections SET state = $1, updated_at = $2 WHERE state = $3 AND id IN \
          (SELECT connection_id FROM sessions WHERE token_hash = $4)",
@@ -300,18 +314,11 @@ async fn bind(
     .bind(session_hash.to_owned())
     .execute(&mut *tx)
     .await?;
-    sqlx::query(
-        "INSERT INTO sessions (token_hash, application_id, connection_id, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_hash) DO UPDATE SET \
-         connection_id = excluded.connection_id, expires_at = excluded.expires_at",
-    )
-    .bind(session_hash.to_owned())
-    .bind(row.application_id)
-    .bind(id)
-    .bind(now)
-    .bind(until)
-    .execute(tx)
-    .await?;
+    sqlx::query("UPDATE sessions SET connection_id = $1 WHERE token_hash = $2")
+        .bind(id)
+        .bind(session_hash.to_owned())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
