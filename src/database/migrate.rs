@@ -18,6 +18,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (3, "claims", include_str!("migrations/0003_claims.sql")),
     (4, "backlogs", include_str!("migrations/0004_backlogs.sql")),
+    (
+        5,
+        "lighter deliveries",
+        include_str!("migrations/0005_lighter_deliveries.sql"),
+    ),
 ];
 
 /// Brings the tables up to date.

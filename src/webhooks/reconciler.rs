@@ -326,49 +326,64 @@ async fn put_state_aside(
     stands: &'static str,
     endpoint_stands: &'static str,
 ) -> Result<(), WebhookError> {
-    // What holds for the endpoint is asked with every batch: one that was switched on again
-    // meanwhile keeps what it is owed. (`state <> 1` names the index to SQLite.)
-    let these = format!(
-        "endpoint_id = $1 AND {stands} AND state <> 1 \
-         AND EXISTS (SELECT 1 FROM endpoints p WHERE p.id = $1 AND {endpoint_stands})"
+    let sql = format!(
+        "SELECT id, next_at FROM deliveries WHERE endpoint_id = $1 AND {stands} \
+         AND (next_at, id) > ($2, $3) ORDER BY next_at, id LIMIT $4"
     );
-    let mut last = 0;
+    let mut last = BEGINNING;
     loop {
-        let sql =
-            format!("SELECT id FROM deliveries WHERE {these} AND id > $2 ORDER BY id LIMIT $3");
         let mut connection = room.reserved.read().await?;
-        let ids: Vec<(i64,)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let found: Vec<(i64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql.clone()))
             .bind(endpoint_id)
-            .bind(last)
+            .bind(last.0)
+            .bind(last.1)
             .bind(CHUNK)
             .fetch_all(&mut *connection)
             .await?;
         drop(connection);
-        let Some(&(end,)) = ids.last() else {
+        let Some(&(id, next_at)) = found.last() else {
             return Ok(());
         };
-        let (from, now) = (last, room.clock.now_ms());
-        last = end;
-        let sql = format!(
-            "UPDATE deliveries SET updated_at = $4, state = (SELECT CASE p.state WHEN 3 THEN 3 \
-             ELSE 4 END FROM endpoints p WHERE p.id = $1) WHERE {these} AND id > $2 AND id <= $3"
-        );
-        room.reserved
-            .write(move |tx| {
-                async move {
-                    sqlx::query(sqlx::AssertSqlSafe(sql))
-                        .bind(endpoint_id)
-                        .bind(from)
-                        .bind(end)
-                        .bind(now)
-                        .execute(tx)
-                        .await?;
-                    Ok::<_, WebhookError>(())
-                }
-                .boxed()
-            })
-            .await?;
+        last = (next_at, id);
+        let ids = found.into_iter().map(|(id, _)| id).collect();
+        put_these_aside(room, endpoint_id, ids, stands, endpoint_stands).await?;
     }
+}
+
+/// What holds for the endpoint is asked with every batch: one that was switched on again
+/// meanwhile keeps what it is owed.
+async fn put_these_aside(
+    room: &Arc<Room>,
+    endpoint_id: i64,
+    ids: Vec<i64>,
+    stands: &'static str,
+    endpoint_stands: &'static str,
+) -> Result<(), WebhookError> {
+    let now = room.clock.now_ms();
+    room.reserved
+        .write(move |tx| {
+            async move {
+                for part in ids.chunks(rows::MOST) {
+                    let part = rows::padded(part);
+                    let list = rows::placeholders(1, part.len());
+                    let (endpoint, at) = (part.len() + 1, part.len() + 2);
+                    let sql = format!(
+                        "UPDATE deliveries SET updated_at = ${at}, state = (SELECT CASE p.state \
+                         WHEN 3 THEN 3 ELSE 4 END FROM endpoints p WHERE p.id = ${endpoint}) \
+                         WHERE id IN {list} AND {stands} AND EXISTS (SELECT 1 FROM endpoints p \
+                         WHERE p.id = ${endpoint} AND {endpoint_stands})"
+                    );
+                    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                    for id in part {
+                        query = query.bind(*id);
+                    }
+                    query.bind(endpoint_id).bind(now).execute(&mut *tx).await?;
+                }
+                Ok::<_, WebhookError>(())
+            }
+            .boxed()
+        })
+        .await
 }
 
 /// What is held for endpoints that are on again becomes due now.

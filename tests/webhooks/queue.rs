@@ -280,6 +280,50 @@ async fn a_backlog_is_released_at_its_rate_and_nobody_else_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_backlog_that_comes_in_pieces_is_released_no_faster() {
+    let limits = Limits {
+        cap: 1000,
+        drain_rate: 20,
+        ..LIMITS
+    };
+    on_all(limits, |queue| async move {
+        let began = std::time::Instant::now();
+        let mut taken = 0;
+        for piece in 0..10 {
+            let mut piece: Vec<Due> = late(1, 20 * piece + 20).split_off(20 * piece as usize);
+            while !piece.is_empty() {
+                queue.add(&piece).await.unwrap();
+                let got = claim(&queue, NOW).await;
+                if got.is_empty() {
+                    break;
+                }
+                taken += got.len();
+                piece.retain(|due| got.iter().all(|it| it.delivery_id != due.delivery_id));
+            }
+        }
+        let most = 20 + 20 * (began.elapsed().as_millis() as usize + 100) / 1000;
+        assert!((20..=most).contains(&taken), "{taken} of {most}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_endpoints_with_more_in_the_record_none_is_passed_over() {
+    on_all(LIMITS, |queue| async move {
+        let mut refilled = HashMap::new();
+        queue.spill(&[1, 2, 3]).await.unwrap();
+        for _ in 0..90 {
+            for endpoint in queue.take_spilled(1).await.unwrap().endpoints {
+                *refilled.entry(endpoint).or_insert(0) += 1;
+                queue.spill(&[endpoint]).await.unwrap();
+            }
+        }
+        assert_eq!(refilled.len(), 3, "{refilled:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_more_wait_for_an_endpoint_than_may_and_the_rest_is_noted() {
     let limits = Limits {
         capacity_per_endpoint: 10,

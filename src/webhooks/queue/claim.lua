@@ -59,13 +59,11 @@ local function take_both(endpoint, room, is_sick)
     allowed = allowed - taken
     free_at = free_at + taken * step
     if taken > 0 then
+      -- Nobody is released ahead for more than a second: after two nothing of it matters.
       redis.call('HSET', paced, endpoint, string.format('%.0f', free_at))
+      redis.call('PEXPIRE', paced, 2000)
     end
     backlog_at = first(backlog)
-    if not backlog_at then
-      -- Forgotten with the backlog: at worst the next one begins with a second's worth.
-      redis.call('HDEL', paced, endpoint)
-    end
   end
   if backlog_at and allowed < 1 then
     backlog_at = math.max(backlog_at, now + math.ceil((free_at + step - 1000000 - micros) / 1000))

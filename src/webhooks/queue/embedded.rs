@@ -37,6 +37,11 @@ struct State {
     waiting: usize,
     /// Endpoints of which the record has more than may wait here.
     spilled: BTreeSet<i64>,
+    /// The last that was taken of them: the next are those behind it, so that all have a turn.
+    refilled: i64,
+    /// How far ahead an endpoint's backlog was released, in microseconds of the queue's clock.
+    /// It outlives the backlog: one that comes in pieces is released no faster.
+    paced: HashMap<i64, i64>,
     /// Endpoints with due work, in the order of their turns: [well, sick].
     turns: [Scored<i64>; 2],
     /// Endpoints by the time when they next have due work.
@@ -56,8 +61,6 @@ struct State {
 struct Lines {
     fresh: Scored<i64>,
     backlog: Scored<i64>,
-    /// How far ahead the backlog was released, in microseconds of the queue's clock.
-    paced: i64,
 }
 
 impl Lines {
@@ -220,7 +223,8 @@ impl State {
         let Some(lines) = self.lines.get_mut(&endpoint) else {
             return (0, None);
         };
-        let mut free_at = lines.paced.max(turn.micros);
+        let paced = self.paced.get(&endpoint).copied().unwrap_or(0);
+        let mut free_at = paced.max(turn.micros);
         let ahead = turn.micros + BURST - free_at;
         let mut allowed = usize::try_from(ahead / turn.step).unwrap_or(0);
         let backlog_due = lines.backlog.first().is_some_and(|(at, _)| at <= turn.now);
@@ -243,7 +247,9 @@ impl State {
             allowed -= 1;
             free_at += turn.step;
         }
-        lines.paced = free_at;
+        if free_at > turn.micros {
+            self.paced.insert(endpoint, free_at);
+        }
         let fresh_at = lines.fresh.first().map(|(at, _)| at);
         let backlog_at = lines.backlog.first().map(|(at, _)| match allowed {
             0 => at.max(turn.now + (free_at + turn.step - BURST - turn.micros) / 1000 + 1),
@@ -375,8 +381,9 @@ impl DeliveryQueue for Embedded {
     }
 
     async fn reap(&self, now: i64) -> Result<usize, QueueError> {
-        let clock = self.clock();
+        let (clock, micros) = (self.clock(), self.micros());
         let mut state = self.lock();
+        state.paced.retain(|_, free_at| *free_at > micros);
         let mut reaped = 0;
         while reaped < REAPED
             && let Some((endpoint, delivery)) = state.leases.take_up_to(clock)
@@ -407,6 +414,7 @@ impl DeliveryQueue for Embedded {
         state.turns[1].remove(endpoint_id);
         state.later.remove(endpoint_id);
         state.sick.remove(&endpoint_id);
+        state.paced.remove(&endpoint_id);
         Ok(())
     }
 
@@ -420,14 +428,11 @@ impl DeliveryQueue for Embedded {
             let half = self.limits.capacity_per_endpoint / 2;
             let waits = |endpoint: &&i64| state.lines.get(*endpoint).map_or(0, Lines::len);
             let free = |endpoint: &&i64| waits(endpoint) <= half;
-            told.endpoints = state
-                .spilled
-                .iter()
-                .filter(free)
-                .take(most)
-                .copied()
-                .collect();
+            let behind = state.spilled.range(state.refilled.saturating_add(1)..);
+            let in_turn = behind.chain(state.spilled.range(..=state.refilled));
+            told.endpoints = in_turn.filter(free).take(most).copied().collect();
         }
+        state.refilled = told.endpoints.last().copied().unwrap_or(state.refilled);
         for endpoint in &told.endpoints {
             state.spilled.remove(endpoint);
         }
