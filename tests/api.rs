@@ -15,6 +15,9 @@ use processes::free_port;
 #[path = "api/picking.rs"]
 mod picking;
 
+#[path = "api/progress.rs"]
+mod progress;
+
 #[path = "api/access.rs"]
 mod access;
 

@@ -197,6 +197,94 @@ async fn only_accepted_files_are_shown_and_folders_always() {
     scene.stop().await;
 }
 
+/// What `/folder/files` says of `/Album`: paths, bytes, whether there is more.
+async fn below(scene: &Scene, token: &str, dropbox: Value, accept: Value) -> (Vec<String>, Value) {
+    let body = json!({ "token": token, "accept": accept, "clouds": { "dropbox": dropbox } });
+    let (status, answer) = scene.post("/folder/files", body).await;
+    assert_eq!(status, 200, "{answer}");
+    let files = answer["dropbox"]["files"].as_array();
+    let files = files.unwrap_or_else(|| panic!("{answer}"));
+    let path = |entry: &Value| entry["path"].as_str().unwrap().to_owned();
+    let told = json!([answer["dropbox"]["bytes"], answer["dropbox"]["more"]]);
+    (files.iter().map(path).collect(), told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_below_a_folder_are_listed_at_whatever_depth_up_to_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "Album/b.jpg",
+        "Album/2/10.jpg",
+        "Album/2/9.jpg",
+        "Album/x/y/z.txt",
+        "no.jpg",
+    ] {
+        write(folder.path(), name, &[b'x'; 100]);
+    }
+    let mut plan = Plan::new(folder.path());
+    plan.settings.browsing.folder_files = 3;
+    let scene = plan.start().await;
+    let token = scene.connect().await;
+    let ask = async |dropbox, accept| below(&scene, &token, dropbox, accept).await;
+    let album = || json!({ "path": "/Album/" });
+    let (all, told) = ask(album(), json!(["image/*"])).await;
+    assert_eq!(all, ["/Album/2/9.jpg", "/Album/2/10.jpg", "/Album/b.jpg"]);
+    assert_eq!(
+        told,
+        json!([300, false]),
+        "three, which is just what may be"
+    );
+    let (all, told) = ask(album(), json!(null)).await;
+    assert_eq!((all.len(), told), (3, json!([300, true])), "there are four");
+    let (all, told) = ask(json!({ "path": "/Album", "limit": 2 }), json!(null)).await;
+    assert_eq!((all.len(), told), (2, json!([200, true])));
+    let (all, told) = ask(json!({ "path": "/Album/x", "limit": 9 }), json!(".jpg")).await;
+    assert_eq!((all.len(), told), (0, json!([0, false])));
+    let body = json!({ "token": token, "clouds": { "dropbox": { "path": "/", "limit": 0 } } });
+    assert_eq!(scene.post("/folder/files", body).await.0, 400);
+    let body = json!({ "token": token, "clouds": { "dropbox": { "path": "/none" } } });
+    let (_, answer) = scene.post("/folder/files", body).await;
+    assert_eq!(answer["dropbox"]["error"]["code"], "path-not-found");
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_looked_at_below_a_folder_than_may_be_however_few_files_are_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..250 {
+        write(folder.path(), &format!("f{n}.txt"), b"x");
+    }
+    let mut plan = Plan::new(folder.path());
+    plan.settings.dropbox.page_limit = 100;
+    plan.settings.browsing.folder_entries = 200;
+    let scene = plan.start().await;
+    let token = scene.connect().await;
+    let (_, told) = below(&scene, &token, json!({ "path": "/" }), json!(".jpg")).await;
+    assert_eq!(told, json!([0, true]));
+    let calls =
+        scene.asked("files/list_folder").await + scene.asked("files/list_folder/continue").await;
+    assert_eq!(calls, 2);
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_below_a_folder_that_dropbox_resets_are_each_listed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..250 {
+        write(folder.path(), &format!("f{n}.txt"), b"x");
+    }
+    let mut plan = Plan::new(folder.path());
+    plan.settings.dropbox.page_limit = 100;
+    let scene = plan.start().await;
+    let token = scene.connect().await;
+    let body = json!({ "error_summary": "reset/..", "error": { ".tag": "reset" } });
+    scene.fault(FaultRule::new("files/list_folder/continue", refusal(409, body)).times(1));
+    let (all, told) = below(&scene, &token, json!({ "path": "/" }), json!(null)).await;
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 250);
+    assert_eq!((all.len(), told), (250, json!([250, false])));
+    scene.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_finds_below_the_folder() {
     let folder = tempfile::tempdir().unwrap();

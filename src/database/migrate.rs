@@ -23,6 +23,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "lighter deliveries",
         include_str!("migrations/0005_lighter_deliveries.sql"),
     ),
+    (6, "progress", include_str!("migrations/0006_progress.sql")),
 ];
 
 /// Brings the tables up to date.

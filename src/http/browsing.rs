@@ -1,4 +1,4 @@
-//! `POST /folder/list` and `POST /metadata`: looking around.
+//! `POST /folder/list`, `POST /folder/files` and `POST /metadata`: looking around.
 //!
 //! Filestack's cloud API (filestack-js `src/lib/api/cloud.ts`): one object per cloud goes in, one
 //! comes out, with the session's token beside them. A cloud's object is a listing, or `auth` with
@@ -18,13 +18,14 @@ use super::problem::{Problem, Refusal};
 use crate::access::Application;
 use crate::connections::{Absence, Connection, ConnectionError, Connections, Intent, Session};
 use crate::dropbox::DropboxError;
-use crate::picking::browse::{BrowseError, Browser, Entry, Listing, Wish};
+use crate::picking::browse::{Accept, Below, BrowseError, Browser, Entry, Listing, Wish};
 
 /// One cloud's part of an answer.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum CloudAnswer {
     Listing(Listing),
+    Below(Below),
     Entry(Box<Entry>),
     Auth { auth: Auth },
     Error { error: CloudError },
@@ -72,6 +73,11 @@ impl Serialize for Answer {
 /// What is asked of one cloud.
 enum Question {
     List(Wish),
+    Below {
+        path: String,
+        accept: Accept,
+        limit: Option<usize>,
+    },
     Stat(String),
     Unknown,
 }
@@ -109,6 +115,39 @@ pub(super) async fn list(
         questions.push((name, question));
     }
     answer(&edge, &request, &asked, questions).await
+}
+
+/// The files below a folder of each cloud, so that it can be picked whole.
+pub(super) async fn files(
+    edge: web::Data<Edge>,
+    request: HttpRequest,
+    body: web::Json<Value>,
+) -> Result<HttpResponse, Refusal> {
+    let asked = CloudRequest::read(body.into_inner())?;
+    let accept = asked.accept()?;
+    let mut questions = Vec::new();
+    for (name, part) in asked.clouds()? {
+        let question = match name.as_str() {
+            "dropbox" => Question::Below {
+                path: part.text("path")?.unwrap_or_default(),
+                accept: accept.clone(),
+                limit: limit(&part)?,
+            },
+            _ => Question::Unknown,
+        };
+        questions.push((name, question));
+    }
+    answer(&edge, &request, &asked, questions).await
+}
+
+fn limit(part: &CloudRequest) -> Result<Option<usize>, Problem> {
+    match part.number("limit")?.map(usize::try_from) {
+        None => Ok(None),
+        Some(Ok(limit)) if limit > 0 => Ok(Some(limit)),
+        Some(_) => Err(Problem::bad_request(
+            "clouds.dropbox.limit must be a whole number above 0",
+        )),
+    }
 }
 
 /// What lies at one path of a cloud. What lies behind a URL is not answered here.
@@ -211,6 +250,15 @@ impl Asking {
             Question::List(wish) => {
                 CloudAnswer::Listing(self.browser.list(connection, &wish).await?)
             }
+            Question::Below {
+                path,
+                accept,
+                limit,
+            } => CloudAnswer::Below(
+                self.browser
+                    .below(connection, &path, &accept, limit)
+                    .await?,
+            ),
             Question::Stat(path) => {
                 CloudAnswer::Entry(Box::new(self.browser.stat(connection, &path).await?))
             }

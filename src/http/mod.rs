@@ -51,6 +51,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/prefetch", get().to(prefetch::get))
         .route("/folder/list", web::post().to(browsing::list))
         .route("/folder/list/", web::post().to(browsing::list))
+        .route("/folder/files", web::post().to(browsing::files))
         .route("/metadata", web::post().to(browsing::metadata))
         .route("/auth/status", web::post().to(sessions::status))
         .route("/auth/logout", web::post().to(sessions::logout))
@@ -70,6 +71,7 @@ fn routes(config: &mut ServiceConfig) {
         )
         .route("/store/", web::post().to(picks::store))
         .route("/store", web::post().to(picks::store))
+        .route("/progress", web::post().to(picks::progress))
         .route("/link/", web::post().to(picks::link))
         .route("/link", web::post().to(picks::link))
         // The demo's page and its sample subscriber.

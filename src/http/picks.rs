@@ -1,4 +1,4 @@
-//! `POST /store/` and `POST /link/`: the pick itself.
+//! `POST /store/` and `POST /link/`: the pick itself; `POST /progress`: how far it is.
 //!
 //! Filestack's cloud API (filestack-js `src/lib/api/cloud.ts`): one object per cloud goes in,
 //! one comes out, with the session's token beside them. We have one cloud; asking for another
@@ -8,12 +8,14 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Edge;
 use super::caller;
+use super::cloud_request::CloudRequest;
 use super::problem::{Problem, Refusal};
 use crate::access::{Call, Credentials, Subject};
 use crate::files::{Kind, Links, StoredFile};
@@ -117,6 +119,36 @@ async fn answer(
         })
         .await?;
     Ok(HttpResponse::Ok().json(json!({ "dropbox": picked(&file, &edge.links), "token": token })))
+}
+
+/// Tells how far the picks are that a picker has under way.
+///
+/// `{apikey, token, picker_session_id}`. Filestack's protocol has no such route: its pickers
+/// wait for the answer to `/store/` alone.
+pub(super) async fn progress(
+    edge: web::Data<Edge>,
+    request: HttpRequest,
+    body: web::Json<Value>,
+) -> Result<HttpResponse, Refusal> {
+    let asked = CloudRequest::read(body.into_inner())?;
+    let application = asked.application(&edge, &request).await?;
+    asked.may_pick(&application, &edge)?;
+    let token = asked.text("token")?;
+    let picker = asked.text("picker_session_id")?.unwrap_or_default();
+    if picker.is_empty() {
+        return Err(Problem::bad_request("picker_session_id must say which picker asks").into());
+    }
+    let (connections, picking) = (edge.connections.clone(), edge.picking.clone());
+    let answer = edge
+        .run(async move {
+            let session = connections.session(&application, token.as_deref()).await?;
+            let files = picking.progress(&session.hash, &picker).await?;
+            Ok::<_, Problem>(json!({ "files": files, "token": session.token }))
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(answer))
 }
 
 /// Where a file is to be stored, for the limits of a policy.

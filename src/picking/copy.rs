@@ -6,12 +6,12 @@
 //! cut. Nothing is visible before the hash agrees and the storage has committed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
 
+use super::progress::Progress;
 use super::{PickError, Settings};
 use crate::dropbox::content_hash::{BLOCK, BlockHash, BlockHasher, combine};
 use crate::dropbox::{Account, Dropbox, DropboxError, FileMetadata};
@@ -35,15 +35,15 @@ pub(super) struct Copy {
     pub upload_id: String,
     /// Whether an object under this key may be replaced, because it can only be our own.
     pub replace: bool,
-    /// Bytes that have arrived so far.
-    pub copied: Arc<AtomicU64>,
+    /// How far it is.
+    pub progress: Arc<Progress>,
 }
 
 impl Copy {
     /// Copies the file; when this answers `Ok`, the bytes are right and durable.
     pub async fn run(&self) -> Result<(), PickError> {
         for _ in 0..self.settings.hash_attempts.max(1) {
-            self.copied.store(0, Ordering::Relaxed);
+            self.progress.begin(Some(self.pinned.size));
             let upload = self
                 .storage
                 .begin(&self.key, self.pinned.size, &self.upload_id, self.replace)
@@ -130,7 +130,7 @@ impl Copy {
                 piece.truncate(usize::try_from(left).unwrap_or(0));
             }
             left -= piece.len() as u64;
-            self.copied.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            self.progress.add(piece.len());
             part.write(piece).await?;
             if left == 0 {
                 break;

@@ -1,7 +1,7 @@
 //! A pick from the first look at the file to the commit that makes it true.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::figures;
 use super::ledger::{Entry, Ledger, State};
 use super::limits::Limits;
+use super::progress::Progress;
 use super::storing::Source;
 use super::{PickError, PickRequest, Settings};
 use crate::access::{AccessError, Applications};
@@ -28,6 +29,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const VERSIONS: usize = 4;
 
 type Outcome = Option<Result<StoredFile, PickError>>;
+
+/// A pick that is worked on here.
+pub(super) struct Running {
+    result: watch::Receiver<Outcome>,
+    pub progress: Arc<Progress>,
+}
 
 /// Whether a pick is worked on for the first time. Each try has an object of its own: what an
 /// earlier one has still on its way to the storage, or is being removed from it, must not meet
@@ -57,7 +64,7 @@ pub(super) struct Inner {
     pub events: Events,
     pub ledger: Ledger,
     limits: Limits,
-    pub running: Mutex<HashMap<i64, watch::Receiver<Outcome>>>,
+    pub running: Mutex<HashMap<i64, Running>>,
     pub tasks: tokio_util::task::TaskTracker,
     pub stopping: tokio_util::sync::CancellationToken,
     pub taking_up: AtomicBool,
@@ -165,7 +172,7 @@ impl Picking {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&id)
-            .cloned()
+            .map(|running| running.result.clone())
     }
 
     async fn wait(&self, mut result: watch::Receiver<Outcome>) -> Result<StoredFile, PickError> {
@@ -191,12 +198,17 @@ impl Picking {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        running().insert(id, result.clone());
+        let progress = Arc::new(Progress::new());
+        let runs = Running {
+            result: result.clone(),
+            progress: Arc::clone(&progress),
+        };
+        running().insert(id, runs);
         let this = self.clone();
         self.inner.tasks.spawn(async move {
             let stopping = this.inner.stopping.clone();
             let outcome = tokio::select! {
-                outcome = this.work(&entry, begun, place) => Some(outcome),
+                outcome = this.work(&entry, begun, place, progress) => Some(outcome),
                 () = stopping.cancelled() => None,
             };
             this.inner
@@ -217,14 +229,14 @@ impl Picking {
         entry: &Entry,
         begun: Begun,
         place: Option<OwnedSemaphorePermit>,
+        progress: Arc<Progress>,
     ) -> Result<StoredFile, PickError> {
         if begun == Begun::Again {
             self.clear(entry).await;
         }
-        let copied = Arc::new(AtomicU64::new(0));
         let brought = tokio::select! {
-            outcome = self.carry_out(entry, begun, place, Arc::clone(&copied)) => outcome,
-            () = self.hold(entry.id, &copied) => Err(PickError::LeaseLost),
+            outcome = self.carry_out(entry, begun, place, Arc::clone(&progress)) => outcome,
+            () = self.hold(entry.id, &progress) => Err(PickError::LeaseLost),
         };
         // Outside of the above: once the pick is done its lease cannot be renewed either, and
         // that must not look like a loss. The commit itself asks whether the lease is ours.
@@ -251,15 +263,19 @@ impl Picking {
     }
 
     /// Renews the lease for as long as it is ours; returns when it is not.
-    async fn hold(&self, id: i64, copied: &AtomicU64) {
+    async fn hold(&self, id: i64, progress: &Progress) {
         loop {
-            tokio::time::sleep(self.inner.ledger.renewal()).await;
+            let (renewal, told) = (
+                self.inner.ledger.renewal(),
+                self.inner.settings.progress_interval,
+            );
+            tokio::time::sleep(renewal.min(told)).await;
             // A database that does not answer is no sign that the lease is lost: it is lost when
             // another node took it, and then the final commit is refused.
             let renewed = self
                 .inner
                 .ledger
-                .renew(id, copied.load(Ordering::Relaxed))
+                .renew(id, progress.copied(), progress.size())
                 .await;
             if let Ok(false) = renewed {
                 return;
@@ -273,7 +289,7 @@ impl Picking {
         entry: &Entry,
         begun: Begun,
         place: Option<OwnedSemaphorePermit>,
-        copied: Arc<AtomicU64>,
+        progress: Arc<Progress>,
     ) -> Result<StoredFile, PickError> {
         let wanted = entry.wanted()?;
         let application = self
@@ -298,7 +314,7 @@ impl Picking {
             account,
             metadata,
         };
-        let file = self.bring(source, copied).await;
+        let file = self.bring(source, progress).await;
         drop(turn);
         file
     }
@@ -307,11 +323,11 @@ impl Picking {
     async fn bring(
         &self,
         mut source: Source<'_>,
-        copied: Arc<AtomicU64>,
+        progress: Arc<Progress>,
     ) -> Result<StoredFile, PickError> {
         for _ in 0..VERSIONS {
             self.check_size(source.wanted, source.metadata.size)?;
-            let error = match self.store(&source, Arc::clone(&copied)).await {
+            let error = match self.store(&source, Arc::clone(&progress)).await {
                 // Dropbox serves a version for as long as it keeps it, which need not be long;
                 // and no hash fits bytes that were edited while they were read.
                 Err(

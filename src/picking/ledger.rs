@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use sqlx::Row;
 
 use super::PickError;
+use super::progress::picker_hash;
 use super::request::{PickRequest, Wanted};
 use crate::access::ApplicationId;
 use crate::clock::Clock;
@@ -62,6 +63,9 @@ const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Marks a storage key in the ledger as one that bears no handle; no key begins so.
 const SHARED: &str = "/";
 
+/// In the place of a size that is not known yet.
+const UNKNOWN: i64 = -1;
+
 const COLUMNS: &str = "id, application_id, connection_id, source_path, request, handle, state, \
      attempts, lease_until";
 
@@ -85,6 +89,7 @@ impl Ledger {
         let text = serde_json::json!(wanted).to_string();
         let handle = Handle::generate();
         let (me, request) = (self.clone(), request.clone());
+        let picker = picker_hash(request.picker_session_id.as_deref());
         let dedup = dedup.to_owned();
         self.database
             .write(move |tx| {
@@ -93,8 +98,8 @@ impl Ledger {
                     let added = sqlx::query(
                         "INSERT INTO picks (application_id, session_hash, connection_id, dedup, \
                          source_path, request, handle, attempts, lease_owner, lease_until, \
-                         created_at, updated_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $10) \
+                         created_at, updated_at, picker_hash, size) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $10, $11, $12) \
                          ON CONFLICT (application_id, dedup) DO NOTHING",
                     )
                     .bind(request.application.id.0)
@@ -107,6 +112,8 @@ impl Ledger {
                     .bind(me.owner.clone())
                     .bind(until)
                     .bind(now)
+                    .bind(picker)
+                    .bind(UNKNOWN)
                     .execute(&mut *tx)
                     .await?;
                     let entry = find(tx, request.application.id, &dedup).await?;
@@ -155,9 +162,10 @@ impl Ledger {
     }
 
     /// Says that we still work on a pick, and how far we are; `false` when it is ours no more.
-    pub async fn renew(&self, id: i64, copied: u64) -> Result<bool, PickError> {
+    pub async fn renew(&self, id: i64, copied: u64, size: Option<u64>) -> Result<bool, PickError> {
         let me = self.clone();
         let copied = i64::try_from(copied).unwrap_or(i64::MAX);
+        let size = size.map_or(UNKNOWN, |size| i64::try_from(size).unwrap_or(i64::MAX));
         // By connections that no crowd of requests can take: a copy must not lose its lease to it.
         self.database
             .reserved()
@@ -165,12 +173,13 @@ impl Ledger {
                 async move {
                     let (now, until) = me.lease();
                     let done = sqlx::query(
-                        "UPDATE picks SET lease_until = $1, updated_at = $2, copied = $3 \
-                         WHERE id = $4 AND lease_owner = $5 AND state = 0",
+                        "UPDATE picks SET lease_until = $1, updated_at = $2, copied = $3, \
+                         size = $4 WHERE id = $5 AND lease_owner = $6 AND state = 0",
                     )
                     .bind(until)
                     .bind(now)
                     .bind(copied)
+                    .bind(size)
                     .bind(id)
                     .bind(me.owner)
                     .execute(tx)
@@ -340,6 +349,30 @@ impl Ledger {
             .fetch_all(&mut *connection)
             .await?;
         rows.iter().map(from_row).collect()
+    }
+
+    /// What a session has under way in one picker, oldest first: id, path, bytes copied, size.
+    pub async fn of_picker(
+        &self,
+        session_hash: &str,
+        picker: &str,
+        limit: i64,
+    ) -> Result<Vec<(i64, String, u64, Option<u64>)>, PickError> {
+        let mut connection = self.database.read().await?;
+        let rows: Vec<(i64, String, i64, i64)> = sqlx::query_as(
+            "SELECT id, source_path, copied, size FROM picks WHERE session_hash = $1 \
+             AND picker_hash = $2 AND picker_hash <> '' AND state = 0 ORDER BY id LIMIT $3",
+        )
+        .bind(session_hash)
+        .bind(picker)
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+        let told = |(id, path, copied, size)| {
+            let copied = u64::try_from(copied).unwrap_or(0);
+            (id, path, copied, u64::try_from(size).ok())
+        };
+        Ok(rows.into_iter().map(told).collect())
     }
 
     /// The pick with this id as it stands now.

@@ -6,7 +6,7 @@
 //! and compares the content hash, for `storing.rs`, which knows where the file is to lie and
 //! what is to be said of it; `journey.rs` tells it top to bottom and ends in the one transaction
 //! that makes file, event and finished pick true together; `upkeep.rs` takes up what a dead node
-//! left; `link.rs` makes a symlink instead. `browse` is what comes before: folders and searching.
+//! left; `progress.rs` tells how far it all is; `link.rs` makes a symlink instead. `browse` is what comes before: folders and searching.
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
@@ -21,6 +21,7 @@ mod journey;
 mod ledger;
 mod limits;
 mod link;
+mod progress;
 mod request;
 mod storing;
 mod upkeep;
@@ -32,6 +33,7 @@ use serde::Deserialize;
 
 pub use error::PickError;
 pub use journey::{Picking, Rooms};
+pub use progress::UnderWay;
 pub use request::{PickRequest, StoreOptions};
 
 /// How much is copied at once, and for how long it is tried.
@@ -51,6 +53,9 @@ pub struct Settings {
     /// How long a pick stays with a node that no longer says it is alive.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
+    /// How often a copy writes down how far it is, for pickers that ask another node.
+    #[serde(with = "humantime_serde")]
+    pub progress_interval: Duration,
     /// How long a copy goes on without a single new byte before it is given up.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,

@@ -1,7 +1,6 @@
 //! From what lies in Dropbox to what lies in storage: a copy, or the export of a document.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use futures_util::StreamExt;
 
@@ -9,6 +8,7 @@ use super::copy::Copy;
 use super::figures;
 use super::journey::not_copyable;
 use super::ledger::Entry;
+use super::progress::Progress;
 use super::request::{Wanted, key_is_shared, storage_key};
 use super::{PickError, Picking};
 use crate::access::Application;
@@ -70,12 +70,12 @@ impl Picking {
     pub(super) async fn store(
         &self,
         source: &Source<'_>,
-        copied: Arc<AtomicU64>,
+        progress: Arc<Progress>,
     ) -> Result<StoredFile, PickError> {
         if source.metadata.is_downloadable {
-            self.copy(source, copied).await
+            self.copy(source, progress).await
         } else {
-            self.export(source).await
+            self.export(source, progress).await
         }
     }
 
@@ -83,7 +83,7 @@ impl Picking {
     async fn copy(
         &self,
         source: &Source<'_>,
-        copied: Arc<AtomicU64>,
+        progress: Arc<Progress>,
     ) -> Result<StoredFile, PickError> {
         let filename = source.filename(&source.metadata.name);
         let (key, replace) = self.place(source, &filename).await?;
@@ -96,7 +96,7 @@ impl Picking {
             key: key.clone(),
             upload_id: source.entry.handle.to_string(),
             replace,
-            copied,
+            progress,
         };
         let begun = std::time::Instant::now();
         copy.run().await.map_err(taken)?;
@@ -113,7 +113,11 @@ impl Picking {
     }
 
     /// Copies a cloud document in the format that Dropbox exports it to.
-    async fn export(&self, source: &Source<'_>) -> Result<StoredFile, PickError> {
+    async fn export(
+        &self,
+        source: &Source<'_>,
+        progress: Arc<Progress>,
+    ) -> Result<StoredFile, PickError> {
         let path = &source.entry.source_path;
         if source.metadata.export_info.is_none() {
             return Err(not_copyable(
@@ -132,9 +136,12 @@ impl Picking {
             max_size: self.inner.settings.max_file_size.as_u64(),
             overwrite: replace,
         };
-        let stream = export
-            .stream
-            .map(|piece| piece.map_err(std::io::Error::other));
+        progress.begin(None);
+        let stream = export.stream.map(|piece| {
+            let piece = piece.map_err(std::io::Error::other)?;
+            progress.add(piece.len());
+            Ok(piece)
+        });
         let sink = ExportHasher(ContentHasher::new());
         let put = self.inner.storage.put(&key, stream, how, sink).await;
         let (size, hasher) = put.map_err(|error| taken(error.into()))?;

@@ -94,6 +94,31 @@ async fn a_long_copy_stays_where_it_is(fleet: &Fleet) {
     assert!(rows.is_empty(), "a copy was taken up\n{}", fleet.logs());
 }
 
+/// Whoever asks another node than the one that copies is told how far it is, too.
+async fn every_node_tells_how_far_a_copy_is(fleet: &Fleet) {
+    fleet.dropbox.add("told", &bytes(903, 6 * MIB));
+    let slow = json!({ "route": "files/download", "path": "/told", "kind": "slow",
+        "bytes_per_second": MIB / 2 });
+    fleet.dropbox.fault(slow).await;
+    let [person, other] = [0, 1].map(|place| at(&fleet.person, &fleet.nodes[place]));
+    let wanted = json!({ "path": "/told", "picker_session_id": "told" });
+    let picking = tokio::spawn(async move { person.pick_with(wanted).await });
+    eventually(
+        "the other node tells",
+        Duration::from_secs(15),
+        async || {
+            let body = json!({ "picker_session_id": "told" });
+            let (_, answer) = other.call("/progress", body).await;
+            let file = &answer["files"][0];
+            file["size"] == 6 * MIB && file["copied"].as_u64() > Some(0)
+        },
+    )
+    .await;
+    fleet.dropbox.clear_faults().await;
+    let (status, answer) = picking.await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+}
+
 /// A node dies with a copy: the other takes it up when the lease is over, not minutes later.
 async fn a_dead_nodes_copy_is_taken_up(fleet: &mut Fleet, dying: usize) {
     let (name, key) = (format!("dying-{dying}"), format!("dying-key-{dying}"));
@@ -149,6 +174,7 @@ async fn clocks_that_are_minutes_apart_break_neither_leases_nor_retries() {
     tokio::task::block_in_place(|| fleet.nodes.iter().for_each(the_doctor_tells));
     fleet.dropbox.add("file-1", b"small");
     a_long_copy_stays_where_it_is(&fleet).await;
+    every_node_tells_how_far_a_copy_is(&fleet).await;
     a_token_is_renewed_once(&fleet).await;
     for dying in 0..2 {
         a_dead_nodes_copy_is_taken_up(&mut fleet, dying).await;

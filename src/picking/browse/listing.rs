@@ -207,14 +207,26 @@ impl Browser {
 /// of an earlier page has gone meanwhile (files.stone, `list_folder/continue`); the last word
 /// counts.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     entries: Vec<Option<Metadata>>,
     by_path: HashMap<String, usize>,
     gone: usize,
 }
 
 impl Found {
-    fn take(&mut self, entry: Metadata, accept: &Accept) {
+    /// Takes files and folders.
+    pub(super) fn take(&mut self, entry: Metadata, accept: &Accept) {
+        let shown = shows(&entry, accept);
+        self.note(entry, shown);
+    }
+
+    /// Takes files alone.
+    pub(super) fn take_file(&mut self, entry: Metadata, accept: &Accept) {
+        let shown = matches!(entry, Metadata::File(_)) && shows(&entry, accept);
+        self.note(entry, shown);
+    }
+
+    fn note(&mut self, entry: Metadata, shown: bool) {
         let path = match &entry {
             Metadata::File(file) => file.path_lower.clone(),
             Metadata::Folder(folder) => folder.path_lower.clone(),
@@ -225,7 +237,7 @@ impl Found {
             self.entries[before] = None;
             self.gone += 1;
         }
-        if !shows(&entry, accept) {
+        if !shown {
             return;
         }
         if let Some(path) = path {
@@ -234,11 +246,11 @@ impl Found {
         self.entries.push(Some(entry));
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len() - self.gone
     }
 
-    fn entries(self) -> Vec<Metadata> {
+    pub(super) fn entries(self) -> Vec<Metadata> {
         self.entries.into_iter().flatten().collect()
     }
 }
@@ -253,18 +265,28 @@ fn shows(entry: &Metadata, accept: &Accept) -> bool {
 
 /// Refuses what Dropbox would only refuse after a call.
 fn check(wish: &Wish) -> Result<(), BrowseError> {
-    let fault = if wish.path.len() > LONGEST_PATH {
-        "the path is too long"
-    } else if wish.path.contains('\0') {
-        "the path holds a NUL"
-    } else if wish.search.chars().count() > LONGEST_SEARCH {
-        "the search is too long"
+    check_path(&wish.path)?;
+    match wish.search.chars().count() > LONGEST_SEARCH {
+        true => Err(refused("the search is too long")),
+        false => Ok(()),
+    }
+}
+
+/// The same for a path alone.
+pub(super) fn check_path(path: &str) -> Result<(), BrowseError> {
+    if path.len() > LONGEST_PATH {
+        Err(refused("the path is too long"))
+    } else if path.contains('\0') {
+        Err(refused("the path holds a NUL"))
     } else {
-        return Ok(());
-    };
-    Err(BrowseError::Dropbox(DropboxError::BadRequest {
-        message: fault.to_owned(),
-    }))
+        Ok(())
+    }
+}
+
+fn refused(why: &str) -> BrowseError {
+    BrowseError::Dropbox(DropboxError::BadRequest {
+        message: why.to_owned(),
+    })
 }
 
 fn name_of(path: &str) -> String {

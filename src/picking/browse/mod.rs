@@ -1,4 +1,4 @@
-//! Looking around in a connected Dropbox: folders page by page, search, small pictures.
+//! Looking around in a connected Dropbox: folders page by page or whole, search, small pictures.
 //!
 //! Entries come in Filestack's item shape. What Dropbox's paging does to the order is said at
 //! [`Browser::list`]. Knows no HTTP and no policies, and keeps nothing but a bounded cache of
@@ -8,6 +8,7 @@
 //! by* `http`.
 
 mod accept;
+mod below;
 mod cursor;
 mod entry;
 mod listing;
@@ -30,6 +31,7 @@ use crate::dropbox::{Account, DropboxError};
 use crate::files::Links;
 
 pub use accept::Accept;
+pub use below::Below;
 pub use entry::{Entry, icon_kind};
 pub use listing::{Listing, Wish};
 pub use thumbnails::Picture;
@@ -45,6 +47,10 @@ pub struct Settings {
     pub page_entries: usize,
     /// Pages that are asked of Dropbox for one page of ours at most, when they come short.
     pub most_calls: usize,
+    /// Files of a folder that can be picked with it at most.
+    pub folder_files: usize,
+    /// Entries that are looked at below a folder at most, to find its files.
+    pub folder_entries: usize,
     /// How long the link to a thumbnail works at least.
     #[serde(with = "humantime_serde")]
     pub thumbnail_lifetime: Duration,
@@ -60,6 +66,8 @@ impl Default for Settings {
         Self {
             page_entries: 2_000,
             most_calls: 8,
+            folder_files: 1_000,
+            folder_entries: 20_000,
             thumbnail_lifetime: Duration::from_secs(1_800),
             thumbnail_gathering: Duration::from_millis(8),
             thumbnail_cache: ByteSize::mib(16),
