@@ -227,7 +227,8 @@ pub async fn build(
     let links = Links::new(&settings.http.public_url, Some(&settings.http.cname));
     let events = Events::new(clock.clone(), links.clone(), vec![webhooks.listener()]);
     let catalog = Catalog::new(database.clone());
-    let garbage = Garbage::new(database.clone(), storage.clone(), clock.clone());
+    let files = &settings.files;
+    let garbage = Garbage::new(files, database.clone(), storage.clone(), clock.clone());
     let connections = connections(settings, tools, &dropbox, &links);
     let contents = Contents::new(
         storage.clone(),

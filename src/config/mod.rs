@@ -163,6 +163,9 @@ impl Settings {
         if let Err(error) = storage::check(&self.storage) {
             refuse("storage", &error.to_string());
         }
+        if !self.files.has_room_for_removals() {
+            refuse("files.removal_lease", "must be at least one second");
+        }
         self.check_master_keys(&mut refuse);
         let one_only = self.dropbox.app_key.is_empty() != self.dropbox.app_secret.is_empty();
         if one_only {

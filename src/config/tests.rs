@@ -97,6 +97,14 @@ fn debugging_output_shows_no_secret() {
 }
 
 #[test]
+fn a_removal_is_leased_for_a_second_at_least() {
+    let lease = |text| load("", &[("LONGSHORE_FILES_REMOVAL_LEASE", text)]);
+    let faults = lease("999ms").unwrap_err();
+    assert!(faults[0].starts_with("files.removal_lease "), "{faults:?}");
+    assert_eq!(lease("1s").unwrap().files.removal_lease.as_secs(), 1);
+}
+
+#[test]
 fn postgresql_needs_a_master_key_of_its_own() {
     let faults = load("", &[("LONGSHORE_DATABASE_URL", "postgres://h/d")]).unwrap_err();
     assert!(faults.join("\n").contains("server.master_key"));

@@ -10,17 +10,11 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use sqlx::Row;
 
-use super::FileError;
+use super::{FileError, Settings};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
 use crate::storage::{PROBE, Storage, StorageError, StorageKey};
 
-/// How long whoever has taken a row keeps others from it. They may then remove the object a second
-/// time, which does no harm, and forget the row, so nobody begins a removal late in their lease:
-/// something else may lie under the key by then.
-const REMOVAL_LEASE: Duration = Duration::from_secs(60);
-/// How long after it was taken an object's removal may begin.
-const REMOVAL_BEGINS: Duration = Duration::from_secs(30);
 /// When an object is removed again that the storage would not remove.
 const AGAIN: Duration = Duration::from_secs(10);
 /// How long an upload may take at most, and a day of grace.
@@ -36,6 +30,11 @@ pub struct Garbage {
     database: Database,
     storage: Storage,
     clock: Clock,
+    /// How long whoever has taken a row keeps others from it. They may then remove the object a
+    /// second time, which does no harm, and forget the row. By then something else may lie under
+    /// the key, so nobody begins a removal in the second half of their lease or waits for one
+    /// beyond its end.
+    removal_lease: Duration,
 }
 
 /// An object that is about to be written, and is removed unless a file adopts it in time.
@@ -44,13 +43,22 @@ pub struct Reservation {
     id: i64,
 }
 
+/// What came of removing an object.
+enum Removal {
+    Done,
+    Refused,
+    /// The storage does not answer; the next object would fare no better.
+    Away,
+}
+
 impl Garbage {
     /// The garbage of this catalog and this storage.
-    pub fn new(database: Database, storage: Storage, clock: Clock) -> Self {
+    pub fn new(settings: &Settings, database: Database, storage: Storage, clock: Clock) -> Self {
         Self {
             database,
             storage,
             clock,
+            removal_lease: settings.removal_lease,
         }
     }
 
@@ -104,21 +112,25 @@ impl Garbage {
         // Before they are taken: by a later moment the lease would seem to last longer.
         let begun = Instant::now();
         for (id, key) in self.take(limit).await? {
-            let late = begun.elapsed() >= REMOVAL_BEGINS;
-            let outcome = match StorageKey::parse(&key) {
+            let late = begun.elapsed() >= self.removal_lease / 2;
+            let gone = match StorageKey::parse(&key) {
                 // A storage that does not answer is not asked two hundred times.
-                Ok(_) if away || late => Err(None),
-                Ok(key) => self.storage.delete(&key).await.map_err(Some),
+                Ok(_) if away || late => false,
+                Ok(key) => match self.remove(&key, begun + self.removal_lease).await {
+                    Removal::Done => true,
+                    Removal::Refused => false,
+                    Removal::Away => {
+                        away = true;
+                        false
+                    }
+                },
                 // No object can bear such a key.
-                Err(_) => Ok(()),
+                Err(_) => true,
             };
-            if let Err(Some(error)) = &outcome {
-                log::warn!("an object was not removed yet: {error}");
-                away |= matches!(error, StorageError::Unavailable { .. });
-            }
-            match outcome {
-                Ok(()) => removed.push(id),
-                Err(_) => kept.push(id),
+            if gone {
+                removed.push(id);
+            } else {
+                kept.push(id);
             }
         }
         let (count, clock) = (removed.len(), self.clock.clone());
@@ -136,6 +148,24 @@ impl Garbage {
             })
             .await?;
         Ok(count)
+    }
+
+    /// Removes an object, or stops waiting for it at `until`.
+    async fn remove(&self, key: &StorageKey, until: Instant) -> Removal {
+        let until = tokio::time::Instant::from_std(until);
+        let error = match tokio::time::timeout_at(until, self.storage.delete(key)).await {
+            Ok(Ok(())) => return Removal::Done,
+            Ok(Err(error)) => error,
+            Err(_) => {
+                log::warn!("an object was not removed yet: the storage does not answer");
+                return Removal::Away;
+            }
+        };
+        log::warn!("an object was not removed yet: {error}");
+        match error {
+            StorageError::Unavailable { .. } => Removal::Away,
+            _ => Removal::Refused,
+        }
     }
 
     /// Removes the drafts of dead overwrites and checks and says how many there were. Other nodes
@@ -171,7 +201,7 @@ impl Garbage {
 
     /// Marks what is due as taken, so that no file can adopt it any more.
     async fn take(&self, limit: u32) -> Result<Vec<(i64, String)>, FileError> {
-        let clock = self.clock.clone();
+        let (clock, lease) = (self.clock.clone(), self.removal_lease);
         self.database
             .write(move |tx| {
                 async move {
@@ -195,7 +225,7 @@ impl Garbage {
                          AND held.not_before > $2 LIMIT 1) IS NULL \
                          ORDER BY not_before LIMIT $3) RETURNING id, storage_key",
                     )
-                    .bind(later(now, REMOVAL_LEASE))
+                    .bind(later(now, lease))
                     .bind(now)
                     .bind(i64::from(limit))
                     .fetch_all(&mut *tx)
@@ -361,7 +391,81 @@ async fn forget(tx: &mut Tx, ids: &[i64]) -> Result<(), FileError> {
 
 #[cfg(test)]
 mod tests {
-    use super::began;
+    use super::*;
+    use bytesize::ByteSize;
+
+    /// Two nodes on one catalog whose removals are leased for so long.
+    async fn two_nodes(
+        removal_lease: Duration,
+        storages: [&crate::storage::Settings; 2],
+    ) -> ([Garbage; 2], crate::clock::ClockHand, tempfile::TempDir) {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let dir = tempfile::tempdir().unwrap();
+        let delivered = crate::database::Settings::delivered();
+        let database = Database::open(&delivered, dir.path()).await.unwrap();
+        let (clock, hand) = Clock::by_hand();
+        let settings = Settings {
+            max_file_size: ByteSize(1),
+            removal_lease,
+        };
+        let node = async |storage| {
+            let storage = Storage::open(storage, dir.path()).await.unwrap();
+            Garbage::new(&settings, database.clone(), storage, clock.clone())
+        };
+        let nodes = [node(storages[0]).await, node(storages[1]).await];
+        (nodes, hand, dir)
+    }
+
+    /// Puts an object on the list that is to be removed at once.
+    async fn abandon(garbage: &Garbage, key: &str) {
+        let key = StorageKey::parse(key).unwrap();
+        let hour = Duration::from_secs(3600);
+        let reservation = garbage.reserve(&key, hour).await.unwrap();
+        garbage.release(reservation).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_node_was_removing_is_anothers_when_the_lease_has_run_out() {
+        let (lease, folder) = (Duration::from_secs(7), crate::storage::Settings::default());
+        let ([dead, living], hand, _dir) = two_nodes(lease, [&folder, &folder]).await;
+        abandon(&dead, "left").await;
+        // It dies between taking and removing.
+        assert_eq!(dead.take(10).await.unwrap().len(), 1);
+        hand.advance(lease - Duration::from_millis(1));
+        assert_eq!(living.collect(10).await.unwrap(), 0);
+        hand.advance(Duration::from_millis(1));
+        assert_eq!(living.collect(10).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_removal_longer_than_the_lease_lasts() {
+        // Takes connections and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = crate::storage::Settings {
+            url: "s3://bucket".to_owned(),
+            s3_endpoint: format!("http://{}", silent.local_addr().unwrap()),
+            s3_access_key: "key".to_owned(),
+            s3_secret_key: "secret".to_owned(),
+            ..Default::default()
+        };
+        let folder = crate::storage::Settings::default();
+        let lease = Duration::from_millis(300);
+        let ([waiting, other], hand, _dir) = two_nodes(lease, [&silent, &folder]).await;
+        abandon(&waiting, "first").await;
+        abandon(&waiting, "second").await;
+        let begun = Instant::now();
+        assert_eq!(waiting.collect(10).await.unwrap(), 0);
+        let waited = begun.elapsed();
+        assert!(
+            waited >= lease && waited < Duration::from_secs(10),
+            "{waited:?}"
+        );
+        // What it has asked for may yet be done, so others are kept away for a while.
+        hand.advance(AGAIN - Duration::from_millis(1));
+        assert_eq!(other.collect(10).await.unwrap(), 0);
+        hand.advance(Duration::from_millis(1));
+        assert_eq!(other.collect(10).await.unwrap(), 2);
+    }
 
     #[test]
     fn a_draft_tells_when_it_was_begun() {

@@ -24,7 +24,7 @@ pub const MIB: usize = 1024 * 1024;
 pub const HOOK: &str = "/hook";
 
 /// Settings that make faults pass quickly; everything else is as delivered.
-pub const QUICK: [(&str, &str); 9] = [
+pub const QUICK: [(&str, &str); 10] = [
     ("LONGSHORE_PICKING_LEASE", "2s"),
     ("LONGSHORE_PICKING_SWEEP_INTERVAL", "2s"),
     ("LONGSHORE_WEBHOOK_RECONCILE_INTERVAL", "1s"),
@@ -34,12 +34,13 @@ pub const QUICK: [(&str, &str); 9] = [
     ("LONGSHORE_WEBHOOK_LEASE_MARGIN", "1s"),
     ("LONGSHORE_DROPBOX_STALL_TIMEOUT", "1s"),
     ("LONGSHORE_DROPBOX_FIRST_RETRY_WAIT", "50ms"),
+    ("LONGSHORE_FILES_REMOVAL_LEASE", "4s"),
     ("LONGSHORE_OUTBOUND_THREADS", "2"),
 ];
 
-/// How long it may take until nothing is under way any more: a process that was killed may have
-/// held a lease of 60 s on the removal of garbage.
-pub const UNTIL_QUIET: Duration = Duration::from_secs(150);
+/// How long it may take until nothing is under way any more: the last attempt of a delivery is due
+/// 32 s after its first, and a machine that is too busy for the others takes its time for that one.
+pub const UNTIL_QUIET: Duration = Duration::from_secs(90);
 
 /// A number that the environment may override, for longer runs by hand.
 pub fn number(name: &str, default: u64) -> u64 {

@@ -97,7 +97,12 @@ impl Service {
             secret,
             applications: tools.applications,
             catalog: Catalog::new(tools.database.clone()),
-            garbage: Garbage::new(tools.database.clone(), storage.clone(), clock.clone()),
+            garbage: Garbage::new(
+                &settings.files,
+                tools.database.clone(),
+                storage.clone(),
+                clock.clone(),
+            ),
             database: tools.database,
             storage,
             clock,
