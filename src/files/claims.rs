@@ -6,10 +6,99 @@
 //! reserves the key, before anything is written, and whoever comes second is refused before a
 //! byte moves. A crash leaves the claim with the pick, which is taken up again or fails.
 
+use std::time::Duration;
+
 use sqlx::Row;
 
-use super::{FileError, Handle};
+use super::{FileError, Handle, garbage};
 use crate::database::{DatabaseError, Tx};
+
+/// Marks a key in a ledger as one that bears no handle; no key begins so.
+const SHARED: &str = "/";
+
+/// Where one file's object is to lie, as the ledger of whoever stores it keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The key, marked where it bears no handle; empty: nowhere yet.
+    at: String,
+    /// The handle of the file to be.
+    handle: Handle,
+}
+
+impl Place {
+    /// The place that a ledger has kept; an empty text is no place yet.
+    pub fn of(kept: String, handle: Handle) -> Self {
+        Self { at: kept, handle }
+    }
+
+    /// Another place for the same file; `shared` says that nothing in the key keeps two files
+    /// apart.
+    #[must_use]
+    pub fn moved(&self, storage_key: &str, shared: bool) -> Self {
+        let mark = if shared { SHARED } else { "" };
+        Self {
+            at: format!("{mark}{storage_key}"),
+            handle: self.handle.clone(),
+        }
+    }
+
+    /// The text that a ledger keeps.
+    pub fn kept(&self) -> &str {
+        &self.at
+    }
+
+    /// Whose place it is.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Holds the place for `lasts`, and claims it where it could be another's, leaving the one
+    /// `before`. Answers what may lie there.
+    ///
+    /// # Errors
+    /// [`FileError::Claimed`] when another file has the place, [`FileError::BeingRemoved`] while an
+    /// older object is on its way out.
+    pub async fn take(
+        &self,
+        tx: &mut Tx,
+        before: &Self,
+        now_ms: i64,
+        lasts: Duration,
+    ) -> Result<Ground, FileError> {
+        if before != self {
+            before.vacate(tx, now_ms, false).await?;
+        }
+        let (key, ground) = match self.at.strip_prefix(SHARED) {
+            Some(key) => (key, claim(tx, key, &self.handle, now_ms).await?),
+            None => (self.at.as_str(), Ground::Vacant),
+        };
+        garbage::hold(tx, key, now_ms, lasts).await?;
+        Ok(ground)
+    }
+
+    /// Ends hold and claim, and has the object removed where that can only be our own; `theirs`
+    /// says that another's was found.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn vacate(
+        &self,
+        tx: &mut Tx,
+        now_ms: i64,
+        theirs: bool,
+    ) -> Result<(), DatabaseError> {
+        let Some(key) = self.at.strip_prefix(SHARED) else {
+            return match self.at.as_str() {
+                "" => Ok(()),
+                key => garbage::give_up(tx, key, now_ms).await,
+            };
+        };
+        match free(tx, key, &self.handle).await? {
+            Ground::Vacant if !theirs => garbage::give_up(tx, key, now_ms).await,
+            _ => garbage::let_go(tx, key, now_ms).await,
+        }
+    }
+}
 
 /// What may lie at a claimed place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod inspector;
 mod links;
 mod orphans;
 mod settings;
+mod store_options;
 mod usage;
 
 use chrono::{DateTime, Utc};
@@ -35,6 +36,7 @@ pub use inspector::{InspectError, Inspector};
 pub use links::Links;
 pub use orphans::{OrphanError, Orphans};
 pub use settings::Settings;
+pub use store_options::{BadOption, StoreOptions};
 pub use usage::Usage;
 
 /// Where a file's bytes are.

@@ -18,8 +18,8 @@ use super::caller;
 use super::cloud_request::CloudRequest;
 use super::problem::{Problem, Refusal};
 use crate::access::{Call, Credentials, Subject};
-use crate::files::{Kind, Links, StoredFile};
-use crate::picking::{PickRequest, StoreOptions};
+use crate::files::{Kind, Links, StoreOptions, StoredFile};
+use crate::picking::PickRequest;
 
 /// Characters of an idempotency key at most.
 const LONGEST_KEY: usize = 255;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::connections::ConnectionError;
 use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
-use crate::files::FileError;
+use crate::files::{BadOption, FileError};
 use crate::storage::StorageError;
 
 /// Why a file was not picked. Nothing became visible and no event was recorded.
@@ -99,5 +99,11 @@ impl From<FileError> for PickError {
             }
             other => Self::Invalid(other.to_string()),
         }
+    }
+}
+
+impl From<BadOption> for PickError {
+    fn from(error: BadOption) -> Self {
+        Self::Invalid(error.to_string())
     }
 }

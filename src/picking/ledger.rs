@@ -15,8 +15,8 @@ use super::request::{PickRequest, Wanted};
 use crate::access::ApplicationId;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
-use crate::files::claims::{self, Ground};
-use crate::files::{Handle, garbage};
+use crate::files::Handle;
+use crate::files::claims::{self, Ground, Place};
 
 /// How a pick stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,6 @@ pub(super) struct Ledger {
 
 /// How long a key is held for a copy at most.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Marks a storage key in the ledger as one that bears no handle; no key begins so.
-const SHARED: &str = "/";
 
 /// In the place of a size that is not known yet.
 const UNKNOWN: i64 = -1;
@@ -248,8 +246,7 @@ impl Ledger {
                     if done.rows_affected() == 0 {
                         return Ok(false);
                     }
-                    let placed = Placed::find(tx, id).await?;
-                    placed.vacate(tx, now, theirs).await?;
+                    placed(tx, id).await?.vacate(tx, now, theirs).await?;
                     sqlx::query("UPDATE picks SET storage_key = '' WHERE id = $1")
                         .bind(id)
                         .execute(tx)
@@ -274,17 +271,13 @@ impl Ledger {
             .write(move |tx| {
                 async move {
                     let now = me.clock.now_ms();
-                    let marked = if shared {
-                        format!("{SHARED}{key}")
-                    } else {
-                        key.clone()
-                    };
-                    let before = Placed::find(tx, id).await?;
+                    let before = placed(tx, id).await?;
+                    let place = before.moved(&key, shared);
                     let ours = sqlx::query(
                         "UPDATE picks SET storage_key = $1 \
                          WHERE id = $2 AND lease_owner = $3 AND state = 0",
                     )
-                    .bind(marked.clone())
+                    .bind(place.kept().to_owned())
                     .bind(id)
                     .bind(me.owner)
                     .execute(&mut *tx)
@@ -292,15 +285,7 @@ impl Ledger {
                     if ours.rows_affected() == 0 {
                         return Err(PickError::LeaseLost);
                     }
-                    if before.at != marked {
-                        before.vacate(tx, now, false).await?;
-                    }
-                    let ground = match shared {
-                        true => claims::claim(tx, &key, &before.handle, now).await?,
-                        false => Ground::Vacant,
-                    };
-                    garbage::hold(tx, &key, now, HOLD).await?;
-                    Ok(ground)
+                    Ok(place.take(tx, &before, now, HOLD).await?)
                 }
                 .boxed()
             })
@@ -324,8 +309,8 @@ impl Ledger {
                     .bind(owner)
                     .fetch_optional(&mut *tx)
                     .await?;
-                    let placed = Placed::find(tx, id).await?;
-                    let noted = claims::vacate(tx, &key, &placed.handle).await?;
+                    let place = placed(tx, id).await?;
+                    let noted = claims::vacate(tx, &key, place.handle()).await?;
                     match ours {
                         Some(_) if noted => Ok(()),
                         _ => Err(PickError::LeaseLost),
@@ -429,39 +414,13 @@ impl Ledger {
 }
 
 /// Where a pick's object is to lie, as it is written down.
-struct Placed {
-    /// The marked key; empty: nowhere yet.
-    at: String,
-    /// The handle of the file to be.
-    handle: Handle,
-}
-
-impl Placed {
-    async fn find(tx: &mut Tx, id: i64) -> Result<Self, PickError> {
-        let row = sqlx::query("SELECT storage_key, handle FROM picks WHERE id = $1")
-            .bind(id)
-            .fetch_one(tx)
-            .await?;
-        Ok(Self {
-            at: row.try_get("storage_key")?,
-            handle: Handle::parse(&row.try_get::<String, _>("handle")?)?,
-        })
-    }
-
-    /// Ends hold and claim, and has the object removed where that can only be the pick's own;
-    /// `theirs` says that another's was found.
-    async fn vacate(&self, tx: &mut Tx, now_ms: i64, theirs: bool) -> Result<(), DatabaseError> {
-        let Some(key) = self.at.strip_prefix(SHARED) else {
-            return match self.at.as_str() {
-                "" => Ok(()),
-                key => garbage::give_up(tx, key, now_ms).await,
-            };
-        };
-        match claims::free(tx, key, &self.handle).await? {
-            Ground::Vacant if !theirs => garbage::give_up(tx, key, now_ms).await,
-            _ => garbage::let_go(tx, key, now_ms).await,
-        }
-    }
+async fn placed(tx: &mut Tx, id: i64) -> Result<Place, PickError> {
+    let row = sqlx::query("SELECT storage_key, handle FROM picks WHERE id = $1")
+        .bind(id)
+        .fetch_one(tx)
+        .await?;
+    let handle = Handle::parse(&row.try_get::<String, _>("handle")?)?;
+    Ok(Place::of(row.try_get("storage_key")?, handle))
 }
 
 async fn find(tx: &mut Tx, application: ApplicationId, dedup: &str) -> Result<Entry, PickError> {

@@ -34,7 +34,7 @@ use serde::Deserialize;
 pub use error::PickError;
 pub use journey::{Picking, Rooms};
 pub use progress::UnderWay;
-pub use request::{PickRequest, StoreOptions};
+pub use request::PickRequest;
 
 /// How much is copied at once, and for how long it is tried.
 #[derive(Clone, Debug, Deserialize)]

@@ -9,7 +9,7 @@ use super::figures;
 use super::journey::not_copyable;
 use super::ledger::Entry;
 use super::progress::Progress;
-use super::request::{Wanted, key_is_shared, storage_key};
+use super::request::Wanted;
 use super::{PickError, Picking};
 use crate::access::Application;
 use crate::dropbox::{Account, ContentHasher, FileMetadata};
@@ -26,24 +26,6 @@ pub(super) struct Source<'a> {
     pub application: &'a Application,
     pub account: Account,
     pub metadata: FileMetadata,
-}
-
-impl Source<'_> {
-    fn filename(&self, own: &str) -> String {
-        match self.wanted.store.filename.as_str() {
-            "" => own.to_owned(),
-            asked => asked.to_owned(),
-        }
-    }
-
-    fn mimetype(&self, filename: &str) -> String {
-        match self.wanted.store.mimetype.as_str() {
-            "" => mime_guess::from_path(filename)
-                .first_or_octet_stream()
-                .to_string(),
-            asked => asked.to_owned(),
-        }
-    }
 }
 
 struct ExportHasher(ContentHasher);
@@ -85,7 +67,7 @@ impl Picking {
         source: &Source<'_>,
         progress: Arc<Progress>,
     ) -> Result<StoredFile, PickError> {
-        let filename = source.filename(&source.metadata.name);
+        let filename = source.wanted.store.filename(&source.metadata.name);
         let (key, replace) = self.place(source, &filename).await?;
         let copy = Copy {
             dropbox: self.inner.dropbox.clone(),
@@ -129,7 +111,7 @@ impl Picking {
             .dropbox
             .export(&source.account, path, None)
             .await?;
-        let filename = source.filename(&export.export.name);
+        let filename = source.wanted.store.filename(&export.export.name);
         let (key, replace) = self.place(source, &filename).await?;
         let how = Put {
             upload_id: source.entry.handle.as_str(),
@@ -168,8 +150,8 @@ impl Picking {
         filename: &str,
     ) -> Result<(StorageKey, bool), PickError> {
         let store = &source.wanted.store;
-        let key = storage_key(source.application, store, &source.prefix, filename)?;
-        let shared = key_is_shared(store);
+        let key = store.storage_key(source.application, &source.prefix, filename)?;
+        let shared = store.key_is_shared();
         let (ledger, id) = (&self.inner.ledger, source.entry.id);
         if ledger.place(id, key.as_str(), shared).await? == Ground::Vacant {
             return Ok((key, true));
@@ -194,10 +176,7 @@ impl Picking {
     ) -> StoredFile {
         let now = self.inner.clock.now();
         let store = &source.wanted.store;
-        let container = match store.container.as_str() {
-            "" => self.inner.storage.container(),
-            named => named.trim_matches('/').to_owned(),
-        };
+        let container = store.container(&self.inner.storage.container());
         StoredFile {
             handle: source.entry.handle.clone(),
             application_id: source.application.id,
@@ -207,13 +186,8 @@ impl Picking {
             container,
             storage_key: key.to_owned(),
             storage_path: store.path.clone(),
-            access: if store.access.is_empty() {
-                "private"
-            } else {
-                &store.access
-            }
-            .to_owned(),
-            mimetype: source.mimetype(&filename),
+            access: store.access().to_owned(),
+            mimetype: store.mimetype(&filename),
             filename,
             size,
             content_hash,
