@@ -82,4 +82,6 @@ all_stores_keep!(
     names_of_every_kind_stay_apart,
     a_range_behind_the_end_is_an_error_and_not_fewer_bytes,
     a_check_passes_and_leaves_nothing,
+    stored_files_become_one_in_their_order,
+    a_piece_that_is_missing_or_of_another_size_makes_no_file,
 );

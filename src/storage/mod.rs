@@ -7,12 +7,13 @@
 //!
 //! Runs on tokio and knows nothing of HTTP, handles, applications or Dropbox.
 //!
-//! *Uses* `figures`. *Used by* `files`, `picking` and whoever else stores bytes; `config`
+//! *Uses* `figures`. *Used by* `files`, `picking`, `uploading` and whoever else stores bytes; `config`
 //! reads its [`Settings`].
 
 mod error;
 mod figures;
 mod folder;
+mod joining;
 mod key;
 mod objects;
 mod opening;
@@ -22,6 +23,7 @@ mod unfinished;
 mod upload;
 
 pub use error::StorageError;
+pub use joining::Piece;
 pub use key::StorageKey;
 pub use opening::check;
 pub use redirect::Shown;

@@ -6,7 +6,7 @@
 //! May not know of folders.
 
 use super::{
-    ByteStream,
+    ByteStream, Piece,
     error::StorageError,
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
     redirect::{Presigner, Shown},
@@ -119,6 +119,27 @@ impl Objects {
             multipart: OnceCell::new(),
             parts: Mutex::default(),
         })
+    }
+
+    /// Has the store copy a stored file by itself.
+    pub(super) async fn copy(
+        &self,
+        piece: &Piece,
+        key: &StorageKey,
+        overwrite: bool,
+    ) -> Result<(), StorageError> {
+        let (from, path) = (self.path_of(&piece.key)?, self.path_of(key)?);
+        // As for large files: nothing of ours writes one key from two places.
+        if !overwrite && self.exists(&path).await? {
+            return Err(StorageError::Exists);
+        }
+        self.store.copy(&from, &path).await?;
+        let copied = self.store.head(&path).await?.size;
+        if copied == piece.size {
+            return Ok(());
+        }
+        let message = format!("a piece has {copied} bytes and not {}", piece.size);
+        Err(StorageError::incomplete(message))
     }
 
     async fn exists(&self, path: &Path) -> Result<bool, StorageError> {

@@ -3,7 +3,7 @@
 use crate::places::Place;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
-use longshore::storage::{BlockSink, Put, Storage, StorageError, StorageKey, Upload};
+use longshore::storage::{BlockSink, Piece, Put, Storage, StorageError, StorageKey, Upload};
 use std::{collections::BTreeSet, io};
 
 /// A sink that keeps what it saw.
@@ -408,4 +408,79 @@ pub async fn a_range_behind_the_end_is_an_error_and_not_fewer_bytes(place: Place
 pub async fn a_check_passes_and_leaves_nothing(place: Place) {
     place.storage.check(0).await.unwrap();
     assert_nothing_lies_there(&place).await;
+}
+
+async fn pieces(storage: &Storage, whole: &Bytes, sizes: &[usize]) -> Vec<Piece> {
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    for (number, size) in sizes.iter().enumerate() {
+        let name = format!("pieces/{size}-{number}");
+        store(storage, &name, &whole.slice(at..at + size)).await;
+        at += size;
+        pieces.push(Piece {
+            key: key(&name),
+            size: *size as u64,
+        });
+    }
+    pieces
+}
+
+pub async fn stored_files_become_one_in_their_order(place: Place) {
+    let storage = &place.storage;
+    // Neither the pieces nor the whole are multiples of any part.
+    let whole = sample(21_000_003);
+    for sizes in [
+        &[][..],
+        &[0],
+        &[1_000_003],
+        &[5_300_000, 1, 0, 9_699_999, 6_000_003],
+    ] {
+        let size: usize = sizes.iter().sum();
+        let pieces = pieces(storage, &whole, sizes).await;
+        let name = key(&format!("joined/{size}-{}", sizes.len()));
+        storage.join(&pieces, &name, "test", false).await.unwrap();
+        assert!(read(storage, name.as_str()).await.unwrap() == whole.slice(..size));
+        assert_eq!(storage.size(&name).await.unwrap(), size as u64);
+        let again = storage.join(&pieces, &name, "test", false).await;
+        assert_eq!(again, Err(StorageError::Exists));
+        storage.join(&pieces, &name, "test", true).await.unwrap();
+        for piece in pieces {
+            assert_eq!(storage.size(&piece.key).await.unwrap(), piece.size);
+            storage.delete(&piece.key).await.unwrap();
+        }
+        assert!(read(storage, name.as_str()).await.unwrap() == whole.slice(..size));
+    }
+    assert_eq!(storage.leftovers().await.unwrap(), BTreeSet::new());
+}
+
+pub async fn a_piece_that_is_missing_or_of_another_size_makes_no_file(place: Place) {
+    let storage = &place.storage;
+    let whole = sample(300);
+    for wrong in [0, 1] {
+        for count in [1, 3] {
+            let mut pieces = pieces(storage, &whole, &[100, 100, 100][..count]).await;
+            match wrong {
+                0 => storage.delete(&pieces[count - 1].key).await.unwrap(),
+                _ => pieces[count - 1].size += 1,
+            }
+            let name = key("broken");
+            let joined = storage.join(&pieces, &name, "test", true).await;
+            assert!(
+                matches!(
+                    joined,
+                    Err(StorageError::NotFound | StorageError::Incomplete { .. })
+                ),
+                "{joined:?}"
+            );
+            for piece in pieces {
+                storage.delete(&piece.key).await.unwrap();
+            }
+            // A copy that the store made is the caller's to remove, as with an upload whose answer
+            // was lost.
+            if wrong == 0 || count == 3 {
+                assert_eq!(storage.size(&name).await, Err(StorageError::NotFound));
+            }
+            storage.delete(&name).await.unwrap();
+        }
+    }
+    assert_eq!(storage.leftovers().await.unwrap(), BTreeSet::new());
 }

@@ -5,7 +5,7 @@
 //! bears the id of its upload. May not know of object stores.
 
 use super::{
-    ByteStream,
+    ByteStream, Piece,
     error::StorageError,
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
 };
@@ -19,10 +19,12 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
+mod joining;
 mod publishing;
 mod reading;
 mod writeback;
 
+use joining::Joining;
 use publishing::publish;
 use writeback::Writeback;
 
@@ -100,6 +102,24 @@ impl Folder {
             })
         })
         .await?
+    }
+
+    pub(super) async fn join(
+        &self,
+        pieces: &[Piece],
+        key: &StorageKey,
+        upload_id: &str,
+        overwrite: bool,
+    ) -> Result<(), StorageError> {
+        let piece = |piece: &Piece| (self.path_of(&piece.key), piece.size);
+        let joining = Joining {
+            root: self.root.clone(),
+            pieces: pieces.iter().map(piece).collect(),
+            draft: self.uploads.join(leftover_name(upload_id)?),
+            target: self.path_of(key),
+            overwrite,
+        };
+        spawn_blocking(move || joining.run()).await?
     }
 
     pub(super) async fn read(

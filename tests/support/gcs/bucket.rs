@@ -79,8 +79,23 @@ impl Bucket {
         if only_new.is_some_and(|value| value == "0") && self.objects.contains_key(key) {
             return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
         }
+        let body = match request.headers().get("x-goog-copy-source") {
+            None => body,
+            Some(source) => match self.copied(source.to_str().unwrap()) {
+                Some(bytes) => bytes,
+                None => return refusal(StatusCode::NOT_FOUND, "NoSuchKey"),
+            },
+        };
         self.plant(key, body, now());
         described(StatusCode::OK, &self.objects[key]).finish()
+    }
+
+    /// The bytes of what is to be copied, named by bucket and key.
+    fn copied(&self, source: &str) -> Option<Bytes> {
+        let source = percent_encoding::percent_decode_str(source).decode_utf8();
+        let source = source.unwrap();
+        let (_, key) = source.trim_start_matches('/').split_once('/').unwrap();
+        Some(self.objects.get(key)?.bytes.clone())
     }
 
     fn get(&self, request: &HttpRequest, key: &str, query: &[(String, String)]) -> HttpResponse {
