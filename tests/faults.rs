@@ -2,7 +2,8 @@
 //!
 //! Everything is real: `longshore serve`, the simulated Dropbox and Redis are processes of their
 //! own on loopback, and what must hold is read from the outside, from the disk and from the
-//! record. Sizes and rounds are constants that the environment overrides (see `scene.rs`).
+//! record. With `LONGSHORE_TEST_OUTGROWN=1` the service runs on PostgreSQL, Redis and an S3 server,
+//! and the same must hold. Sizes and rounds are constants that the environment overrides (see `scene.rs`).
 
 #![expect(
     clippy::unwrap_used,

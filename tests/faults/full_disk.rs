@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::processes::outgrown;
 use crate::scene::{MIB, Scene, bytes};
 
 /// A file system of its own, so small that it can be filled.
@@ -57,6 +58,10 @@ async fn a_full_storage_is_a_clear_error_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_folder_that_is_full_recovers_by_itself() {
+    if outgrown() {
+        println!("not run: a database and a bucket elsewhere do not share a disk with the service");
+        return;
+    }
     let place = tempfile::tempdir().unwrap();
     // Database and files share the disk: the record has to survive the squeeze.
     let disk = SmallDisk::mount(&place.path().join("data"), 32 * MIB);

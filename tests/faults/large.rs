@@ -11,14 +11,23 @@ use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::processes::outgrown;
 use crate::scene::{Dice, MIB, Scene, number};
 
-/// Size of each of the four files that are copied at once.
-const COPY_MIB: u64 = 512;
+/// Size of each of the four files that are copied at once; in a bucket eight parts, of which four
+/// are under way, and a test server that writes 16 MiB in a second.
+fn copy_mib() -> u64 {
+    if outgrown() { 64 } else { 512 }
+}
+
 /// Size of the largest file; 0: not copied.
 const LARGEST_MIB: u64 = 0;
-/// The most memory that the service may ever have held.
-const MOST_MEMORY: u64 = 96 * MIB as u64;
+/// The most memory that the service may ever have held, as `docs/operations.md` has it.
+fn most_memory() -> u64 {
+    let mib = if outgrown() { 250 } else { 96 };
+    mib * MIB as u64
+}
+
 /// Entries of the large folder.
 const ENTRIES: usize = 10_000;
 
@@ -82,12 +91,12 @@ fn file(scene: &Scene, name: &str, mib: u64, seed: u64) -> (String, u64, String)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_large_copies_at_once_take_little_memory() {
     let scene = Scene::start(&[("LONGSHORE_DROPBOX_STALL_TIMEOUT", "20s")]).await;
-    let mib = number("COPY_MIB", COPY_MIB);
+    let mib = number("COPY_MIB", copy_mib());
     let files: Vec<_> = (0..4)
         .map(|n| file(&scene, &format!("large-{n}"), mib, 100 + n))
         .collect();
     let memory = copied(&scene, &files).await;
-    assert!(memory < MOST_MEMORY, "{} MiB", memory / MIB as u64);
+    assert!(memory < most_memory(), "{} MiB", memory / MIB as u64);
     assert_eq!(scene.agrees().await.files, 4);
 }
 
@@ -101,7 +110,7 @@ async fn a_very_large_file_arrives_whole() {
     let scene = Scene::start(&[("LONGSHORE_DROPBOX_STALL_TIMEOUT", "60s")]).await;
     let files = [file(&scene, "largest", mib, 7)];
     let memory = copied(&scene, &files).await;
-    assert!(memory < MOST_MEMORY, "{} MiB", memory / MIB as u64);
+    assert!(memory < most_memory(), "{} MiB", memory / MIB as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use crate::processes::{Dropbox, Person, Service, eventually};
 use crate::support::subscriber::{Received, Subscriber};
@@ -129,33 +129,35 @@ impl Scene {
 
     /// What lies in storage, drafts left out.
     pub fn objects(&self) -> BTreeSet<String> {
-        let root = self.data().join("files");
-        files_below(&root)
+        files_below(&self.service.objects)
             .into_iter()
             .filter(|name| !name.starts_with(".uploads"))
             .collect()
     }
 
-    /// Drafts in storage.
+    /// Drafts in storage: unfinished files in a folder, notes of unfinished uploads in a bucket.
     pub fn drafts(&self) -> BTreeSet<String> {
-        files_below(&self.data().join("files/.uploads"))
-    }
-
-    pub fn data(&self) -> std::path::PathBuf {
-        self.service.environment["LONGSHORE_DATA_DIR"]
-            .clone()
-            .into()
+        let mut found = files_below(&self.service.objects.join(".uploads"));
+        // What a look at the storage leaves for a moment is no draft.
+        found.retain(|name| !name.starts_with("probe-"));
+        found
     }
 
     /// Asks the record, beside the running service.
     pub async fn record(&self, sql: &'static str) -> Vec<(i64, String)> {
-        let path = self.data().join("longshore.db");
-        let options = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(Duration::from_secs(5))
-            .read_only(true);
-        let mut connection = options.connect().await.unwrap();
+        sqlx::any::install_default_drivers();
+        let environment = &self.service.environment;
+        let url = environment.get("LONGSHORE_DATABASE_URL").cloned();
+        let usual = || {
+            format!(
+                "sqlite:{}/longshore.db?mode=ro",
+                environment["LONGSHORE_DATA_DIR"]
+            )
+        };
+        let url = url.unwrap_or_else(usual);
+        let mut connection = AnyConnection::connect(&url).await.unwrap();
         let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
@@ -195,7 +197,7 @@ impl Scene {
             self.log()
         );
         for (size, key) in &files {
-            let found = std::fs::metadata(self.data().join("files").join(key)).unwrap();
+            let found = std::fs::metadata(self.service.objects.join(key)).unwrap();
             assert_eq!(i64::try_from(found.len()).unwrap(), *size, "{key}");
         }
         let told = "SELECT id, handle FROM events WHERE action = 'fp.upload'";

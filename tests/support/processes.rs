@@ -201,6 +201,8 @@ pub struct Service {
     pub running: Running,
     pub url: String,
     pub environment: BTreeMap<String, String>,
+    /// Where the objects lie on disk, be it by way of an S3 server.
+    pub objects: PathBuf,
     pub dir: PathBuf,
 }
 
@@ -233,18 +235,21 @@ impl Service {
         for host in ["API", "CONTENT", "NOTIFY", "WWW"] {
             set(&format!("LONGSHORE_DROPBOX_{host}_URL"), dropbox);
         }
-        for (name, value) in outgrown::stores().into_iter().flat_map(|s| s.settings) {
-            set(name, &value);
+        let stores = outgrown::stores();
+        for (name, value) in stores.iter().flat_map(|stores| &stores.settings) {
+            set(name, value);
         }
         for (name, value) in more {
             set(name, value);
         }
+        let objects = folder_of_objects(&environment, stores.map(|stores| stores.objects));
         let running = Self::launch(program, dir, &environment);
         Self {
             program,
             running,
             url,
             environment,
+            objects,
             dir: dir.to_owned(),
         }
     }
@@ -300,6 +305,14 @@ impl Service {
             url: self.url.clone(),
         }
     }
+}
+
+/// The folder that these settings name, that of the `bucket` otherwise, or the usual one.
+fn folder_of_objects(environment: &BTreeMap<String, String>, bucket: Option<PathBuf>) -> PathBuf {
+    let named = environment.get("LONGSHORE_STORAGE_URL");
+    let named = named.and_then(|url| url.strip_prefix("file://"));
+    let usual = || Path::new(&environment["LONGSHORE_DATA_DIR"]).join("files");
+    named.map(PathBuf::from).or(bucket).unwrap_or_else(usual)
 }
 
 /// An application as its developer knows it.
