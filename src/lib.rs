@@ -4,6 +4,7 @@
 //! `access` who is calling; `connections` holds the person's consent to their Dropbox and
 //! `dropbox` speaks its wire; `picking` browses, copies, records and announces, keeping the
 //! bytes in `storage`, the file in `files` and what happened in `events`, all on `database`;
+//! `uploading` takes what clients send from their devices and ends the same way;
 //! `webhooks` tells the subscribers through `outbound`; `retention` removes what is old.
 //! `sandbox` is a simulated Dropbox that uses nothing of ours. `config` gathers the settings,
 //! `app` puts everything together.
@@ -26,4 +27,5 @@ pub mod picking;
 pub mod retention;
 pub mod sandbox;
 pub mod storage;
+pub mod uploading;
 pub mod webhooks;

@@ -51,6 +51,10 @@ const PLAN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "uploading",
+        &["clock", "database", "access", "storage", "files", "events"],
+    ),
+    (
         "webhooks",
         &[
             "clock", "figures", "database", "outbound", "access", "events",
@@ -71,6 +75,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "files",
             "events",
             "picking",
+            "uploading",
             "webhooks",
         ],
     ),
@@ -85,6 +90,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "storage",
             "files",
             "picking",
+            "uploading",
             "webhooks",
             "retention",
             "http",
@@ -104,6 +110,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "files",
             "events",
             "picking",
+            "uploading",
             "webhooks",
             "retention",
             "http",

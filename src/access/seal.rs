@@ -34,6 +34,8 @@ pub enum Purpose {
     EndpointSecret,
     /// A value that goes out and comes back, such as the state of a link.
     Link,
+    /// The leave to send a part of an upload.
+    UploadTicket,
 }
 
 /// Why a sealed value could not be opened.

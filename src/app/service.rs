@@ -26,6 +26,7 @@ use crate::picking::browse::Browser;
 use crate::picking::{Picking, Rooms};
 use crate::retention::Retention;
 use crate::storage::Storage;
+use crate::uploading::{self, Uploading};
 use crate::webhooks::{self, Webhooks};
 
 /// How often objects that no file names are removed.
@@ -142,6 +143,7 @@ impl Service {
             None => None,
         };
         edge.picking.start();
+        edge.uploading.start_upkeep();
         let delivering = webhooks.start();
         let summary = format!(
             "longshore listens on http://{} (public: {}); database: {}; queue: {}; storage: {}",
@@ -189,7 +191,14 @@ impl Service {
                 .await;
             self.edge.picking.stop().await;
         };
-        tokio::join!(self.server.stop(), picking);
+        let uploading = async {
+            self.edge
+                .uploading
+                .settle(self.shutdown_timeout / 10 * 9)
+                .await;
+            self.edge.uploading.stop().await;
+        };
+        tokio::join!(self.server.stop(), picking, uploading);
         let left = self.shutdown_timeout.saturating_sub(begun.elapsed());
         self.delivering.stop(left.max(LEAST_GRACE)).await;
         if let Some(metrics) = self.metrics {
@@ -255,6 +264,7 @@ pub async fn build(
             events: events.clone(),
         },
     );
+    let uploading = uploading(settings, tools, &storage, &catalog, &events);
     Ok(Edge {
         outbound: tokio::runtime::Handle::current(),
         ready: true.into(),
@@ -274,6 +284,7 @@ pub async fn build(
         connections,
         browser,
         picking,
+        uploading,
         webhooks,
         demo: None,
     })
@@ -295,6 +306,26 @@ fn connections(
         callback_base: links.api(""),
     };
     Connections::new(settings.connections.clone(), needs)
+}
+
+fn uploading(
+    settings: &Settings,
+    tools: &Tools,
+    storage: &Storage,
+    catalog: &Catalog,
+    events: &Events,
+) -> Uploading {
+    let rooms = uploading::Rooms {
+        clock: tools.clock.clone(),
+        database: tools.database.clone(),
+        storage: storage.clone(),
+        applications: tools.applications.clone(),
+        catalog: catalog.clone(),
+        events: events.clone(),
+        master_key: tools.master_key.clone(),
+    };
+    let most = settings.files.max_file_size.as_u64();
+    Uploading::new(settings.uploading.clone(), most, rooms)
 }
 
 fn account_of(connections: Connections) -> AccountOf {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{
     access, connections, database, dropbox, files, http, outbound, picking, retention, storage,
-    webhooks,
+    uploading, webhooks,
 };
 
 pub use layers::Fault;
@@ -53,6 +53,8 @@ pub struct Settings {
     pub browsing: picking::browse::Settings,
     /// How much is copied at once.
     pub picking: picking::Settings,
+    /// How long uploads may take.
+    pub uploading: uploading::Settings,
     /// How long what has ended is kept.
     pub retention: retention::Settings,
 }

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("migrations/0005_lighter_deliveries.sql"),
     ),
     (6, "progress", include_str!("migrations/0006_progress.sql")),
+    (7, "uploads", include_str!("migrations/0007_uploads.sql")),
 ];
 
 /// Brings the tables up to date.

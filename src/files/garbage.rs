@@ -248,12 +248,19 @@ fn as_ms(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// When an overwrite or a check of the storage began, in milliseconds, by the id of its upload.
+/// Kinds of drafts that bear the time at which they were begun.
+const DATED: [&str; 3] = ["overwrite-", "part-", "join-"];
+
+/// When an overwrite, a part of an upload, the joining of parts or a check of the storage began, in
+/// milliseconds, by the id of its draft.
 fn began(upload_id: &str) -> Option<i64> {
     if let Some(at) = upload_id.strip_prefix(PROBE) {
         return at.parse().ok();
     }
-    let (at, _) = upload_id.strip_prefix("overwrite-")?.split_once('-')?;
+    let mut dated = DATED
+        .iter()
+        .filter_map(|kind| upload_id.strip_prefix(*kind));
+    let (at, _) = dated.next()?.split_once('-')?;
     at.parse().ok()
 }
 
@@ -473,6 +480,8 @@ mod tests {
             began("overwrite-1764147000000-abc"),
             Some(1_764_147_000_000)
         );
+        assert_eq!(began("part-1764147000000-x"), Some(1_764_147_000_000));
+        assert_eq!(began("join-1764147000000-x"), Some(1_764_147_000_000));
         assert_eq!(began("probe-1764147000000"), Some(1_764_147_000_000));
         // A pick's draft is judged by the ledger, not by its age.
         assert_eq!(began("abcdefghij0123456789"), None);

@@ -8,6 +8,7 @@ use super::Handle;
 pub struct Links {
     cdn: String,
     api: String,
+    upload: String,
     public: String,
 }
 
@@ -20,6 +21,7 @@ impl Links {
             return Self {
                 cdn: public.clone(),
                 api: public.clone(),
+                upload: public.clone(),
                 public,
             };
         };
@@ -29,6 +31,7 @@ impl Links {
         Self {
             cdn: format!("{scheme}://cdn.{cname}"),
             api: format!("{scheme}://www.{cname}"),
+            upload: format!("{scheme}://upload.{cname}"),
             public,
         }
     }
@@ -46,6 +49,17 @@ impl Links {
     /// A page or route of the API host, such as an OAuth callback; `path` begins with `/`.
     pub fn api(&self, path: &str) -> String {
         format!("{}{path}", self.api)
+    }
+
+    /// A route of the host that parts of uploads are sent to; `path` begins with `/`.
+    pub fn upload(&self, path: &str) -> String {
+        format!("{}{path}", self.upload)
+    }
+
+    /// The same host as clients are told of it: they put `https://` before what does not begin
+    /// with `http` (filestack-js `uploaders/s3.ts`; the Python, Ruby and Go SDKs always do).
+    pub fn upload_host(&self) -> &str {
+        self.upload.strip_prefix("https://").unwrap_or(&self.upload)
     }
 
     /// The origin that users reach.

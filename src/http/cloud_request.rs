@@ -39,6 +39,11 @@ impl CloudRequest {
         }
     }
 
+    /// A member as it came; none where it is absent.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
     /// A text; none where the member is absent.
     pub fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         match self.members.get(name) {

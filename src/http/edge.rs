@@ -17,6 +17,7 @@ use crate::files::{Catalog, Contents, Garbage, Inspector, Links};
 use crate::picking::Picking;
 use crate::picking::browse::Browser;
 use crate::storage::Storage;
+use crate::uploading::Uploading;
 use crate::webhooks::Webhooks;
 
 /// The rooms behind the edge; handlers get it as `web::Data<Edge>`.
@@ -58,6 +59,8 @@ pub struct Edge {
     pub browser: Browser,
     /// The picks.
     pub picking: Picking,
+    /// What clients send from their devices.
+    pub uploading: Uploading,
     /// Endpoints and deliveries.
     pub webhooks: Webhooks,
     /// The demo, when the server runs as one.

@@ -17,6 +17,7 @@ mod demo;
 mod edge;
 mod files;
 mod health;
+mod incoming;
 mod management;
 mod metrics;
 mod openapi;
@@ -29,6 +30,7 @@ mod server;
 mod sessions;
 mod settings;
 mod thumbnails;
+mod uploads;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
@@ -74,6 +76,12 @@ fn routes(config: &mut ServiceConfig) {
         .route("/progress", web::post().to(picks::progress))
         .route("/link/", web::post().to(picks::link))
         .route("/link", web::post().to(picks::link))
+        // Devices: Filestack's upload API.
+        .route("/multipart/start", web::post().to(uploads::start))
+        .route("/multipart/upload", web::post().to(uploads::upload))
+        .route("/multipart/commit", web::post().to(uploads::commit))
+        .route("/multipart/complete", web::post().to(uploads::complete))
+        .route("/multipart/part/{name}/{part}", web::put().to(uploads::put))
         // The demo's page and its sample subscriber.
         .configure(demo::routes)
         // Whoever watches over the process.

@@ -153,7 +153,7 @@ pub(super) async fn progress(
 
 /// Where a file is to be stored, for the limits of a policy.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+pub(super) struct Place<'a> {
     path: &'a str,
     container: &'a str,
     /// Whether the request names it.
@@ -163,7 +163,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     /// Where nothing is said, the file goes to the root of the configured container: a policy
     /// that allows other places alone must not be passed by saying nothing.
-    fn of(store: &'a StoreOptions, configured: &'a str) -> Self {
+    pub(super) fn of(store: &'a StoreOptions, configured: &'a str) -> Self {
         Self {
             path: &store.path,
             container: match store.container.as_str() {
@@ -177,7 +177,7 @@ impl<'a> Place<'a> {
 
 /// A pick needs `pick`; where it is told where to store, also `store`
 /// (filestack.com/docs/security).
-fn authorize(
+pub(super) fn authorize(
     application: &crate::access::Application,
     credentials: &Credentials,
     place: Option<Place<'_>>,
@@ -208,7 +208,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// A picked file in the protocol's shape: what the Java SDK and the picker's results need.
-fn picked(file: &StoredFile, links: &Links) -> Value {
+pub(super) fn picked(file: &StoredFile, links: &Links) -> Value {
     let mut answer = Map::new();
     let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     let url = match file.kind {
@@ -222,7 +222,10 @@ fn picked(file: &StoredFile, links: &Links) -> Value {
     put("type", file.mimetype.as_str().into());
     put("size", file.size.into());
     put("client", file.client.as_str().into());
-    put("originalPath", file.source_path.as_str().into());
+    // What came from a device has none.
+    if !file.source_path.is_empty() {
+        put("originalPath", file.source_path.as_str().into());
+    }
     if file.kind == Kind::Stored {
         put("container", file.container.as_str().into());
         put("key", file.key().into());

@@ -60,6 +60,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", message)
     }
 
+    /// Filestack has this, we do not.
+    pub fn not_implemented(what: &str) -> Self {
+        let message = format!("{what} is not available on this server");
+        Self::new(StatusCode::NOT_IMPLEMENTED, "not-implemented", message)
+    }
+
     /// A fault of ours, told without details.
     pub fn internal() -> Self {
         let message = "something went wrong on the server; the log has details under this id";

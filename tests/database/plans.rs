@@ -27,7 +27,7 @@ use longshore::database::{Database, DatabaseError};
 use world::World;
 
 /// Tables that grow with use.
-const LARGE: [&str; 9] = [
+const LARGE: [&str; 11] = [
     "attempts",
     "authorizations",
     "connections",
@@ -37,6 +37,8 @@ const LARGE: [&str; 9] = [
     "garbage",
     "picks",
     "sessions",
+    "upload_pieces",
+    "uploads",
 ];
 /// Rows of a large table that one statement may read.
 const MOST_READ: f64 = 6_000.0;
@@ -97,6 +99,7 @@ async fn every_statement_finds_its_rows_among_a_million() {
          + (SELECT COUNT(*) FROM sessions)";
     assert!(world.number(all).await >= 1_000_000);
     driven::pick_read_change(&world).await;
+    driven::upload(&world).await;
     driven::look(&world).await;
     driven::change(&world).await;
     driven::come_and_go(&world).await;

@@ -1,6 +1,12 @@
 //! A server on a port of its own with a catalog and a storage in a temporary folder, into which a
 //! test puts files directly.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test crate uses the part of it that it needs"
+)]
+
 #[path = "outgrown.rs"]
 mod outgrown;
 
@@ -52,6 +58,7 @@ pub struct Options {
     pub dropbox_url: String,
     /// None: the usual one.
     pub storage: Option<longshore::storage::Settings>,
+    pub uploading: fn(&mut longshore::uploading::Settings),
 }
 
 impl Default for Options {
@@ -61,6 +68,7 @@ impl Default for Options {
             cname: "",
             dropbox_url: "http://127.0.0.1:1".to_owned(),
             storage: None,
+            uploading: |_| {},
         }
     }
 }
@@ -297,6 +305,17 @@ impl Service {
         rows.into_iter().map(|row| row.0).collect()
     }
 
+    /// The inner object of the last event.
+    pub async fn event(&self) -> serde_json::Value {
+        let mut connection = self.database.read().await.unwrap();
+        let sql = "SELECT text FROM events ORDER BY id DESC LIMIT 1";
+        let row: (String,) = sqlx::query_as(sql)
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+        serde_json::from_str(&row.0).unwrap()
+    }
+
     /// Where an object lies on disk.
     pub fn object(&self, key: &str) -> PathBuf {
         self.objects.join(key)
@@ -339,6 +358,8 @@ fn settings(options: &Options, folder: &Path, stores: Option<&Stores>) -> Settin
     if let Some(storage) = &options.storage {
         settings.storage = storage.clone();
     }
+    settings.uploading.sweep_interval = Duration::from_millis(200);
+    (options.uploading)(&mut settings.uploading);
     settings.files.max_file_size = ByteSize(options.max_file_size);
     settings.dropbox.api_url = options.dropbox_url.parse().unwrap();
     settings.dropbox.content_url = options.dropbox_url.parse().unwrap();

@@ -6,7 +6,6 @@
 //! that is served of a stranger's bytes passes `safety`.
 
 mod conditions;
-mod incoming;
 mod metadata;
 mod naming;
 mod overwrite;
@@ -20,7 +19,7 @@ mod safety;
 
 use std::collections::HashMap;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -159,9 +158,4 @@ fn by_handle(request: &HttpRequest) -> Result<Asked, Problem> {
 fn handle_in(text: &str) -> Result<Handle, FileError> {
     let (handle, _) = text.split_once('+').unwrap_or((text, ""));
     Handle::parse(handle)
-}
-
-fn not_implemented(what: &str) -> Problem {
-    let message = format!("{what} is not available on this server");
-    Problem::new(StatusCode::NOT_IMPLEMENTED, "not-implemented", message)
 }

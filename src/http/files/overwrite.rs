@@ -15,7 +15,7 @@ use serde_json::json;
 use super::conditions::Version;
 use super::permit::{Permit, permit};
 use super::remove::collect_soon;
-use super::{Asked, incoming, not_implemented, safety};
+use super::{Asked, safety};
 use crate::access::{Call, Subject, random_name};
 use crate::clock::Clock;
 use crate::database::Database;
@@ -23,7 +23,7 @@ use crate::events::{Events, Happening};
 use crate::files::{
     Catalog, FileError, Garbage, Handle, Kind, Replacement, Reservation, StoredFile, facts, garbage,
 };
-use crate::http::{Edge, Problem, Refusal};
+use crate::http::{Edge, Problem, Refusal, incoming};
 use crate::storage::{Put, Storage, StorageError, StorageKey};
 
 /// How long storing a body may take until its object counts as left behind.
@@ -44,10 +44,10 @@ pub(super) async fn overwrite(
 ) -> Result<HttpResponse, Refusal> {
     let permit = permit(edge, asked, Call::Write, true).await?;
     if asked.query.contains_key("url") {
-        return Err(not_implemented("overwriting from a URL").into());
+        return Err(Problem::not_implemented("overwriting from a URL").into());
     }
     if asked.is_on("base64decode") {
-        return Err(not_implemented("decoding base64").into());
+        return Err(Problem::not_implemented("decoding base64").into());
     }
     let only_this_version = request.headers().contains_key(header::IF_MATCH);
     Version::of(&permit.file).demand(request.headers())?;
@@ -168,7 +168,7 @@ async fn file_field(form: &mut Multipart) -> Result<Field, Problem> {
             return Ok(field);
         }
         if field.name() == Some("url") {
-            return Err(not_implemented("overwriting from a URL"));
+            return Err(Problem::not_implemented("overwriting from a URL"));
         }
         let rest = field.bytes(OTHER_FIELDS).await;
         rest.map_err(|_| Problem::bad_request("a field of the form is too long"))?
@@ -191,7 +191,7 @@ async fn not_a_url(
     if let (true, Some(Ok(bytes))) = (is_form, &first)
         && bytes.starts_with(b"url=")
     {
-        return Err(not_implemented("overwriting from a URL"));
+        return Err(Problem::not_implemented("overwriting from a URL"));
     }
     Ok(stream::iter(first).chain(body))
 }

@@ -6,7 +6,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{handle_in, not_implemented};
+use super::handle_in;
 use crate::files::Handle;
 use crate::http::Problem;
 
@@ -112,7 +112,7 @@ pub(super) fn parse(raw: &str) -> Result<Option<Link>, Problem> {
     let mut segments = segments(&decoded);
     let outside = segments.iter().any(|segment| is_outside(segment));
     if outside && segments.len() > 1 {
-        return Err(not_implemented("a source other than a handle"));
+        return Err(Problem::not_implemented("a source other than a handle"));
     }
     let mut what = What::Bytes;
     if segments.len() > 1 && segments.last().is_some_and(|last| last == "metadata") {
@@ -158,7 +158,7 @@ fn apply(link: &mut Link, task: &str) -> Result<(), Problem> {
         "metadata" => link.what = What::Metadata,
         "cache" => link.cache = Some(members.to_owned()),
         known if CONVERSIONS.contains(&known) => {
-            return Err(not_implemented(&format!("the task `{known}`")));
+            return Err(Problem::not_implemented(&format!("the task `{known}`")));
         }
         other => {
             let plain: String = other

@@ -13,6 +13,7 @@ use crate::files::{ContentError, FileError, InspectError};
 use crate::picking::PickError;
 use crate::picking::browse::BrowseError;
 use crate::storage::StorageError;
+use crate::uploading::UploadError;
 use crate::webhooks::WebhookError;
 
 impl From<DatabaseError> for Problem {
@@ -234,6 +235,41 @@ impl From<PickError> for Problem {
             }
             E::Connection(error) => error.into(),
             E::Dropbox(error) => error.into(),
+            E::Storage(error) => error.into(),
+            E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        use UploadError as E;
+        let message = error.to_string();
+        let bad = StatusCode::BAD_REQUEST;
+        match error {
+            E::Invalid(_) => Self::bad_request(message),
+            E::NotFound => Self::new(StatusCode::NOT_FOUND, "upload-not-found", message),
+            E::Closed => Self::new(StatusCode::CONFLICT, "upload-closed", message),
+            E::BadTicket => Self::new(StatusCode::FORBIDDEN, "part-not-authorized", message),
+            E::WrongDigest => Self::new(bad, "wrong-digest", message),
+            E::BrokenOff(_) => Self::new(bad, "incomplete-body", message),
+            E::WrongParts(_) => Self::new(bad, "wrong-parts", message),
+            E::Size { size, limit } if size > limit => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file-size", message)
+            }
+            E::Size { .. } => Self::new(bad, "file-size", message),
+            E::PathTaken => Self::new(StatusCode::CONFLICT, "path-taken", message),
+            E::TooMany(wait) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-uploads", message)
+                    .retry_after(wait)
+            }
+            E::Deleted => Self::new(StatusCode::GONE, "deleted", message),
+            E::LeaseLost => {
+                let message = "the upload goes on; send the same request again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "lease-lost", message)
+                    .retry_after(Duration::from_secs(1))
+            }
+            E::Refused(error) => error.into(),
             E::Storage(error) => error.into(),
             E::Database(error) => error.into(),
         }

@@ -52,6 +52,43 @@ pub async fn pick_read_change(world: &World) {
     }
 }
 
+/// What a device sends: an upload that is completed, and one that is not.
+pub async fn upload(world: &World) {
+    let (person, root) = (&world.person, &world.service.url);
+    let call = async |name: &str, body: serde_json::Value| {
+        let url = format!("{root}/multipart/{name}");
+        let answer = http().post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        answer.json::<serde_json::Value>().await.unwrap()
+    };
+    let apikey = &person.application.apikey;
+    for (path, finished) in [("in/", true), ("/plain/a.bin", true), ("in/", false)] {
+        let body = json!({ "apikey": apikey, "filename": "a.bin", "store": { "path": path } });
+        let started = call("start", body).await;
+        let known = |more: serde_json::Value| {
+            let mut body = more;
+            body["apikey"] = apikey.as_str().into();
+            body["upload_id"] = started["upload_id"].clone();
+            body
+        };
+        for part in [1, 2, 2] {
+            let place = call("upload", known(json!({ "part": part, "size": 4 }))).await;
+            // The hosts of the public address are not reached from here.
+            let url = place["url"].as_str().unwrap();
+            let path = &url[url.find("/multipart").unwrap()..];
+            let authorization = place["headers"]["Authorization"].as_str().unwrap();
+            let put = http().put(format!("{root}{path}"));
+            let put = put.header("authorization", authorization).body("four");
+            assert_eq!(put.send().await.unwrap().status(), 200);
+        }
+        call("commit", known(json!({ "part": 2 }))).await;
+        if finished {
+            call("complete", known(json!({}))).await;
+            call("complete", known(json!({}))).await;
+        }
+    }
+}
+
 /// What an owner looks at.
 pub async fn look(world: &World) {
     let (well, off) = (world.endpoints[0], world.endpoints[3]);

@@ -35,6 +35,16 @@ SELECT :app, md5(n::text), (n % 30000) + 1, 'd' || n, '/a', '{}', substr(md5('p'
     CASE WHEN n > 189700 THEN 0 WHEN n % 30 = 0 THEN 2 ELSE 1 END, :now + 86400000, t, t
 FROM (SELECT n, :now - (190000 - n) * 45000::bigint AS t FROM generate_series(1, 190000) n) s;
 
+INSERT INTO uploads (id, application_id, token_hash, handle, request, state, created_at, expires_at)
+SELECT n, :app, md5('u' || n), substr(md5('u' || n), 1, 20), '{}', CASE WHEN n % 50 = 0 THEN 0 ELSE 1 END,
+    :now - n * 40000::bigint, :now + (n - 300) * 30000::bigint
+FROM generate_series(1, 40000) n;
+
+INSERT INTO upload_pieces (upload_id, part, piece_offset, size, md5, storage_key)
+SELECT (n / 50) * 50, n % 50 + 1, 0, 1000, md5(n::text), '.parts/' || md5('u' || n)
+FROM generate_series(1, 40000) n;
+SELECT setval(pg_get_serial_sequence('uploads', 'id'), 50000);
+
 INSERT INTO events (id, application_id, action, handle, text, created_at)
 SELECT n, :app, 'fp.upload', substr(md5('f' || n), 1, 20), '{"a":1}', :now - (190000 - n) * 45000::bigint
 FROM generate_series(1, 190000) n;

@@ -1,0 +1,103 @@
+//! How an upload fails, as ways out for the caller.
+
+use std::time::Duration;
+
+use crate::access::{AccessError, SealError};
+use crate::database::DatabaseError;
+use crate::files::{BadOption, FileError};
+use crate::storage::StorageError;
+
+/// Why a part or a file was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UploadError {
+    /// A member of the request cannot be used; asking again will not help.
+    #[error("{0}")]
+    Invalid(String),
+    /// No such upload, or its time is over.
+    #[error("there is no such upload, or its time is over")]
+    NotFound,
+    /// The upload is completed, or is being completed: it takes no more parts.
+    #[error("the upload is completed and takes no more parts")]
+    Closed,
+    /// The leave to send this part was not given by us, or its time is over.
+    #[error("the Authorization of this part was not given by this server, or its time is over")]
+    BadTicket,
+    /// The bytes that came are not those that were announced.
+    #[error("the bytes do not have the MD5 digest that was announced")]
+    WrongDigest,
+    /// The body ended early.
+    #[error("the body did not arrive: {0}")]
+    BrokenOff(String),
+    /// Not all parts are there, or not those that the client means.
+    #[error("{0}")]
+    WrongParts(String),
+    /// The file is larger (or smaller) than allowed.
+    #[error("the file has {size} bytes; {limit} is the limit")]
+    Size {
+        /// The file's size.
+        size: u64,
+        /// The limit it broke.
+        limit: u64,
+    },
+    /// Another file lies under the storage key that was asked for.
+    #[error("another file is stored under this path already")]
+    PathTaken,
+    /// The application has too many uploads open.
+    #[error("too many uploads are open; try again in {} s", .0.as_secs())]
+    TooMany(Duration),
+    /// The upload was completed before, and its file was deleted since.
+    #[error("this upload was completed before, and its file has been deleted since")]
+    Deleted,
+    /// The policy that came with the completion does not allow this file.
+    #[error("{0}")]
+    Refused(AccessError),
+    /// Another node completes this upload.
+    #[error("the upload is completed elsewhere")]
+    LeaseLost,
+    /// The storage said no.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    /// The database said no.
+    #[error("{0}")]
+    Database(#[from] DatabaseError),
+}
+
+impl UploadError {
+    /// Whether the same may succeed a moment later without anybody doing anything.
+    pub(super) fn is_passing(&self) -> bool {
+        let away = matches!(self, Self::Storage(StorageError::Unavailable { .. }));
+        away || matches!(self, Self::Database(_) | Self::LeaseLost)
+    }
+}
+
+impl From<sqlx::Error> for UploadError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<BadOption> for UploadError {
+    fn from(error: BadOption) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<SealError> for UploadError {
+    fn from(_: SealError) -> Self {
+        Self::BadTicket
+    }
+}
+
+impl From<FileError> for UploadError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Database(error) => Self::Database(error),
+            FileError::NotFound => Self::Deleted,
+            // Another file's object lies at that place, or is just being removed from it.
+            FileError::Claimed | FileError::BeingRemoved | FileError::TookTooLong => {
+                Self::PathTaken
+            }
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}

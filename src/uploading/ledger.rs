@@ -1,0 +1,636 @@
+//! The ledger of uploads: each is written down before its first byte.
+//!
+//! An upload is open, takes pieces and belongs to nobody; while it is being put together it takes
+//! none and belongs to the node that holds its lease. A node that dies stops renewing it, and
+//! another takes over. Leases go by the clock that all nodes share, read inside the transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::pieces::StoredPiece;
+use super::request::{Agreed, Wanted};
+use super::ticket::Leave;
+use super::{Settings, UploadError};
+use crate::access::{Application, ApplicationId, random_name};
+use crate::clock::Clock;
+use crate::database::{Database, Tx};
+use crate::files::claims::{self, Ground, Place};
+use crate::files::{Handle, garbage};
+use crate::storage::StorageKey;
+
+/// How an upload stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    Done,
+    Completing,
+}
+
+/// One upload, as the ledger has it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub id: i64,
+    pub application_id: ApplicationId,
+    pub handle: Handle,
+    pub wanted: Wanted,
+    pub agreed: Agreed,
+    pub state: State,
+    pub attempts: i64,
+    pub lease_until: i64,
+    pub expires_at: i64,
+}
+
+/// What became of a piece that was to be written down.
+pub(super) enum Kept {
+    /// It is there.
+    Noted,
+    /// The upload takes no more.
+    Closed,
+    /// It would be too much: the most bytes that may come.
+    TooLarge(u64),
+    /// It would be too many.
+    TooMany,
+}
+
+/// The ledger, and which node we are in it.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    database: Database,
+    clock: Clock,
+    /// Names this process among all that share the database.
+    owner: String,
+    settings: Arc<Settings>,
+}
+
+/// How long a key is held for a file, and its pieces for it, while it is put together at most.
+const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How much longer than its upload a piece is held.
+const GRACE: Duration = Duration::from_secs(60 * 60);
+/// How long a completion rests that failed for a reason that passes.
+const REST: Duration = Duration::from_secs(2);
+/// What the application is told to wait that has too many uploads open.
+const COME_BACK: Duration = Duration::from_secs(60);
+/// Uploads that one look at old ones finds.
+const ROUND: i64 = 100;
+
+const COLUMNS: &str = "id, application_id, handle, request, completion, state, attempts, \
+     lease_until, expires_at";
+
+impl Ledger {
+    pub fn new(database: Database, clock: Clock, settings: Arc<Settings>) -> Self {
+        Self {
+            database,
+            clock,
+            owner: random_name(16),
+            settings,
+        }
+    }
+
+    /// Writes an upload down.
+    pub async fn open(
+        &self,
+        application: &Application,
+        token_hash: &str,
+        wanted: &Wanted,
+    ) -> Result<Handle, UploadError> {
+        let text = serde_json::json!(wanted).to_string();
+        let (me, token_hash, id) = (self.clone(), token_hash.to_owned(), application.id);
+        let most = i64::from(self.settings.max_open);
+        self.database
+            .write(move |tx| {
+                async move {
+                    let now = me.clock.now_ms();
+                    let row = sqlx::query(
+                        "SELECT COUNT(*) AS open FROM (SELECT 1 FROM uploads \
+                         WHERE application_id = $1 AND state = 0 LIMIT $2) AS counted",
+                    )
+                    .bind(id.0)
+                    .bind(most)
+                    .fetch_one(&mut *tx)
+                    .await?;
+                    if row.try_get::<i64, _>("open")? >= most {
+                        return Err(UploadError::TooMany(COME_BACK));
+                    }
+                    let handle = Handle::generate();
+                    sqlx::query(
+                        "INSERT INTO uploads (application_id, token_hash, handle, request, \
+                         created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+                    )
+                    .bind(id.0)
+                    .bind(token_hash)
+                    .bind(handle.as_str().to_owned())
+                    .bind(text)
+                    .bind(now)
+                    .bind(later(now, me.settings.lifetime))
+                    .execute(tx)
+                    .await?;
+                    Ok(handle)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// The upload with this token, whatever its state, unless its time is over.
+    pub async fn find(&self, token_hash: &str) -> Result<Entry, UploadError> {
+        let sql = format!("SELECT {COLUMNS} FROM uploads WHERE token_hash = $1");
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(token_hash.to_owned())
+            .fetch_optional(&mut *connection)
+            .await?;
+        self.living(row)
+    }
+
+    /// The upload with this id as it stands now, unless its time is over.
+    pub async fn look(&self, id: i64) -> Result<Entry, UploadError> {
+        let sql = format!("SELECT {COLUMNS} FROM uploads WHERE id = $1");
+        let mut connection = self.database.read().await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        self.living(row)
+    }
+
+    fn living(&self, row: Option<AnyRow>) -> Result<Entry, UploadError> {
+        let entry = from_row(&row.ok_or(UploadError::NotFound)?)?;
+        let over = entry.expires_at <= self.clock.now_ms() && entry.state == State::Open;
+        (!over).then_some(entry).ok_or(UploadError::NotFound)
+    }
+
+    /// The pieces of an upload by part and offset.
+    pub async fn pieces(&self, id: i64) -> Result<Vec<StoredPiece>, UploadError> {
+        let mut connection = self.database.read().await?;
+        let rows = sqlx::query(
+            "SELECT part, piece_offset, size, md5, storage_key FROM upload_pieces \
+             WHERE upload_id = $1 ORDER BY part, piece_offset",
+        )
+        .bind(id)
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().map(piece_from_row).collect()
+    }
+
+    /// Holds the key of a piece that is about to be written.
+    pub async fn hold_piece(&self, key: &StorageKey, expires_at: i64) -> Result<(), UploadError> {
+        let (key, clock) = (key.to_string(), self.clock.clone());
+        self.database
+            .write(move |tx| {
+                async move {
+                    let now = clock.now_ms();
+                    let left = u64::try_from(expires_at - now).unwrap_or_default();
+                    let lasts = Duration::from_millis(left) + GRACE;
+                    garbage::hold(tx, &key, now, lasts).await?;
+                    Ok(())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Gives the key of a piece up: what was written there is removed.
+    pub async fn drop_piece(&self, key: &StorageKey) -> Result<(), UploadError> {
+        let (key, clock) = (key.to_string(), self.clock.clone());
+        self.database
+            .write(move |tx| {
+                async move { Ok(garbage::give_up(tx, &key, clock.now_ms()).await?) }.boxed()
+            })
+            .await
+    }
+
+    /// Writes down a piece that lies in the storage, in place of an earlier one; `most` is the
+    /// largest file that is taken.
+    pub async fn keep_piece(
+        &self,
+        leave: &Leave,
+        piece: StoredPiece,
+        most: u64,
+    ) -> Result<Kept, UploadError> {
+        let (id, clock) = (leave.upload, self.clock.clone());
+        let most_pieces = i64::from(self.settings.max_pieces);
+        self.database
+            .write(move |tx| {
+                async move {
+                    let now = clock.now_ms();
+                    // Locks the row: pieces of one upload are written down one after the other.
+                    let row = sqlx::query(
+                        "UPDATE uploads SET stored_bytes = stored_bytes \
+                         WHERE id = $1 AND state = 0 AND expires_at > $2 \
+                         RETURNING stored_bytes, pieces",
+                    )
+                    .bind(id)
+                    .bind(now)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                    let Some(row) = row else {
+                        return Ok(Kept::Closed);
+                    };
+                    let (mut bytes, mut pieces): (i64, i64) =
+                        (row.try_get("stored_bytes")?, row.try_get("pieces")?);
+                    let old = sqlx::query(
+                        "SELECT size, storage_key FROM upload_pieces \
+                         WHERE upload_id = $1 AND part = $2 AND piece_offset = $3",
+                    )
+                    .bind(id)
+                    .bind(i64::from(piece.part))
+                    .bind(as_i64(piece.offset))
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                    match &old {
+                        Some(old) => bytes -= old.try_get::<i64, _>("size")?,
+                        None => pieces += 1,
+                    }
+                    bytes = bytes.saturating_add(as_i64(piece.size));
+                    if bytes > as_i64(most) {
+                        return Ok(Kept::TooLarge(most));
+                    }
+                    if pieces > most_pieces {
+                        return Ok(Kept::TooMany);
+                    }
+                    if let Some(old) = old {
+                        let key: String = old.try_get("storage_key")?;
+                        garbage::give_up(tx, &key, now).await?;
+                    }
+                    put_piece(tx, id, piece).await?;
+                    sqlx::query("UPDATE uploads SET stored_bytes = $1, pieces = $2 WHERE id = $3")
+                        .bind(bytes)
+                        .bind(pieces)
+                        .bind(id)
+                        .execute(tx)
+                        .await?;
+                    Ok(Kept::Noted)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Closes an open upload and takes it to put it together; or takes over one whose lease has
+    /// run out. Answers whether it is ours now.
+    pub async fn take(&self, entry: &Entry, agreed: &Agreed) -> Result<bool, UploadError> {
+        let (me, entry) = (self.clone(), entry.clone());
+        let agreed = serde_json::json!(agreed).to_string();
+        self.database
+            .write(move |tx| {
+                async move {
+                    let (now, until) = me.lease();
+                    // The count of attempts is the fence: of two nodes that try, one finds it
+                    // changed.
+                    let taken = sqlx::query(
+                        "UPDATE uploads SET state = 2, completion = $1, lease_owner = $2, \
+                         lease_until = $3, attempts = attempts + 1 \
+                         WHERE id = $4 AND attempts = $5 AND lease_until = $6 AND state = $7",
+                    )
+                    .bind(agreed)
+                    .bind(me.owner)
+                    .bind(until)
+                    .bind(entry.id)
+                    .bind(entry.attempts)
+                    .bind(entry.lease_until)
+                    .bind(if entry.state == State::Open { 0_i64 } else { 2 })
+                    .execute(&mut *tx)
+                    .await?;
+                    if taken.rows_affected() == 0 {
+                        return Ok(false);
+                    }
+                    hold_pieces(tx, entry.id, later(now, HOLD)).await?;
+                    Ok(true)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Says that we still work on an upload; `false` when it is ours no more.
+    pub async fn renew(&self, id: i64) -> Result<bool, UploadError> {
+        let me = self.clone();
+        // By connections that no crowd of requests can take.
+        self.database
+            .reserved()
+            .write(move |tx| {
+                async move {
+                    let done = sqlx::query(
+                        "UPDATE uploads SET lease_until = $1 \
+                         WHERE id = $2 AND lease_owner = $3 AND state = 2",
+                    )
+                    .bind(me.lease().1)
+                    .bind(id)
+                    .bind(me.owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, UploadError>(done.rows_affected() == 1)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Writes down where the file is to lie, before anything lies there, and holds the place.
+    ///
+    /// # Errors
+    /// [`UploadError::LeaseLost`] when another node has the upload, [`UploadError::PathTaken`] when
+    /// another file has the place.
+    pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Ground, UploadError> {
+        let (key, me) = (key.to_owned(), self.clone());
+        self.database
+            .write(move |tx| {
+                async move {
+                    let before = placed(tx, id).await?;
+                    let place = before.moved(&key, shared);
+                    let ours = sqlx::query(
+                        "UPDATE uploads SET storage_key = $1 \
+                         WHERE id = $2 AND lease_owner = $3 AND state = 2",
+                    )
+                    .bind(place.kept().to_owned())
+                    .bind(id)
+                    .bind(me.owner)
+                    .execute(&mut *tx)
+                    .await?;
+                    if ours.rows_affected() == 0 {
+                        return Err(UploadError::LeaseLost);
+                    }
+                    let now = me.clock.now_ms();
+                    Ok(place.take(tx, &before, now, HOLD).await?)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Notes that nothing lay at the plain path that an upload has claimed.
+    ///
+    /// # Errors
+    /// [`UploadError::LeaseLost`] when another node has the upload.
+    pub async fn found_vacant(&self, id: i64, key: &str) -> Result<(), UploadError> {
+        let (key, owner) = (key.to_owned(), self.owner.clone());
+        self.database
+            .write(move |tx| {
+                async move {
+                    let ours = sqlx::query(
+                        "SELECT 1 FROM uploads WHERE id = $1 AND lease_owner = $2 AND state = 2",
+                    )
+                    .bind(id)
+                    .bind(owner)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                    let place = placed(tx, id).await?;
+                    let noted = claims::vacate(tx, &key, place.handle()).await?;
+                    match ours {
+                        Some(_) if noted => Ok(()),
+                        _ => Err(UploadError::LeaseLost),
+                    }
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Marks an upload as done and lets go of its pieces, inside the transaction that records its
+    /// file and event. From now on it is remembered for its lifetime once more.
+    ///
+    /// # Errors
+    /// [`UploadError::LeaseLost`] takes that transaction back: another node has the upload.
+    pub async fn finish(&self, tx: &mut Tx, id: i64) -> Result<(), UploadError> {
+        let now = self.clock.now_ms();
+        let done = sqlx::query(
+            "UPDATE uploads SET state = 1, expires_at = $1 \
+             WHERE id = $2 AND lease_owner = $3 AND state = 2",
+        )
+        .bind(later(now, self.settings.lifetime))
+        .bind(id)
+        .bind(self.owner.clone())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(UploadError::LeaseLost);
+        }
+        let_go_of_pieces(tx, id, now).await
+    }
+
+    /// Gives an upload back that could not be put together: at once to whoever completes it again,
+    /// or, `for_good`, to the client as an open one. What was stored meanwhile is left to the
+    /// garbage.
+    pub async fn give_back(
+        &self,
+        id: i64,
+        for_good: bool,
+        error: &UploadError,
+    ) -> Result<(), UploadError> {
+        // What is found there may have come between our look and our writing: it stays.
+        let theirs = matches!(error, UploadError::PathTaken);
+        let me = self.clone();
+        self.database
+            .write(move |tx| {
+                async move {
+                    let now = me.clock.now_ms();
+                    let done = sqlx::query(
+                        "UPDATE uploads SET state = $1, lease_until = $2, lease_owner = '' \
+                         WHERE id = $3 AND lease_owner = $4 AND state = 2",
+                    )
+                    .bind(if for_good { 0_i64 } else { 2 })
+                    .bind(later(now, REST))
+                    .bind(id)
+                    .bind(me.owner)
+                    .execute(&mut *tx)
+                    .await?;
+                    if done.rows_affected() == 0 {
+                        return Ok(());
+                    }
+                    placed(tx, id).await?.vacate(tx, now, theirs).await?;
+                    sqlx::query("UPDATE uploads SET storage_key = '' WHERE id = $1")
+                        .bind(id)
+                        .execute(tx)
+                        .await?;
+                    Ok::<_, UploadError>(())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Completions whose lease has run out, oldest first.
+    pub async fn abandoned(&self, limit: i64) -> Result<Vec<Entry>, UploadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM uploads WHERE state = 2 AND lease_until < $1 \
+             ORDER BY lease_until LIMIT $2"
+        );
+        let mut connection = self.database.read().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(self.clock.now_ms())
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// Forgets uploads whose time is over, with their pieces; answers how many were looked at and
+    /// how many had not been completed.
+    pub async fn forget_old(&self) -> Result<(usize, usize), UploadError> {
+        let clock = self.clock.clone();
+        self.database
+            .write(move |tx| {
+                async move {
+                    let now = clock.now_ms();
+                    let rows = sqlx::query(
+                        "SELECT id, state FROM uploads WHERE expires_at < $1 AND state <> 2 \
+                         ORDER BY expires_at LIMIT $2",
+                    )
+                    .bind(now)
+                    .bind(ROUND)
+                    .fetch_all(&mut *tx)
+                    .await?;
+                    let mut unfinished = 0;
+                    for row in &rows {
+                        let id: i64 = row.try_get("id")?;
+                        let gone = sqlx::query(
+                            "DELETE FROM uploads WHERE id = $1 AND expires_at < $2 AND state <> 2",
+                        )
+                        .bind(id)
+                        .bind(now)
+                        .execute(&mut *tx)
+                        .await?;
+                        if gone.rows_affected() == 1 && row.try_get::<i64, _>("state")? == 0 {
+                            let_go_of_pieces(tx, id, now).await?;
+                            unfinished += 1;
+                        }
+                    }
+                    Ok((rows.len(), unfinished))
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Gives up what we hold, so that another node need not wait for the leases to run out.
+    pub async fn hand_over(&self) -> Result<(), UploadError> {
+        let owner = self.owner.clone();
+        self.database
+            .write(move |tx| {
+                async move {
+                    // The attempt is not counted: we stopped, the completion did not fail.
+                    sqlx::query(
+                        "UPDATE uploads SET lease_until = 0, attempts = attempts - 1 \
+                         WHERE lease_owner = $1 AND state = 2",
+                    )
+                    .bind(owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, UploadError>(())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// A third of the lease: how often it is renewed.
+    pub fn renewal(&self) -> Duration {
+        (self.settings.lease / 3).max(Duration::from_millis(50))
+    }
+
+    fn lease(&self) -> (i64, i64) {
+        let now = self.clock.now_ms();
+        (now, later(now, self.settings.lease))
+    }
+}
+
+async fn put_piece(tx: &mut Tx, upload: i64, piece: StoredPiece) -> Result<(), UploadError> {
+    sqlx::query(
+        "INSERT INTO upload_pieces (upload_id, part, piece_offset, size, md5, storage_key) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (upload_id, part, piece_offset) DO UPDATE SET \
+         size = excluded.size, md5 = excluded.md5, storage_key = excluded.storage_key",
+    )
+    .bind(upload)
+    .bind(i64::from(piece.part))
+    .bind(as_i64(piece.offset))
+    .bind(as_i64(piece.size))
+    .bind(piece.md5)
+    .bind(piece.storage_key)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Where an upload's object is to lie, as it is written down.
+async fn placed(tx: &mut Tx, id: i64) -> Result<Place, UploadError> {
+    let row = sqlx::query("SELECT storage_key, handle FROM uploads WHERE id = $1")
+        .bind(id)
+        .fetch_one(tx)
+        .await?;
+    let handle = Handle::parse(&row.try_get::<String, _>("handle")?)?;
+    Ok(Place::of(row.try_get("storage_key")?, handle))
+}
+
+/// Sets until when the pieces of an upload are held.
+async fn hold_pieces(tx: &mut Tx, id: i64, until: i64) -> Result<(), UploadError> {
+    sqlx::query(
+        "UPDATE garbage SET not_before = $1 WHERE taken = 0 AND storage_key IN \
+         (SELECT storage_key FROM upload_pieces WHERE upload_id = $2)",
+    )
+    .bind(until)
+    .bind(id)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Has the pieces of an upload removed.
+async fn let_go_of_pieces(tx: &mut Tx, id: i64, now_ms: i64) -> Result<(), UploadError> {
+    hold_pieces(tx, id, now_ms).await?;
+    sqlx::query("DELETE FROM upload_pieces WHERE upload_id = $1")
+        .bind(id)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+fn from_row(row: &AnyRow) -> Result<Entry, UploadError> {
+    let unreadable = |_| UploadError::Invalid("the upload cannot be read any more".to_owned());
+    let request: String = row.try_get("request")?;
+    let completion: String = row.try_get("completion")?;
+    let agreed = match completion.as_str() {
+        "" => Ok(Agreed::default()),
+        text => serde_json::from_str(text),
+    };
+    Ok(Entry {
+        id: row.try_get("id")?,
+        application_id: ApplicationId(row.try_get("application_id")?),
+        handle: Handle::parse(&row.try_get::<String, _>("handle")?)?,
+        wanted: serde_json::from_str(&request).map_err(unreadable)?,
+        agreed: agreed.map_err(unreadable)?,
+        state: match row.try_get::<i64, _>("state")? {
+            0 => State::Open,
+            1 => State::Done,
+            _ => State::Completing,
+        },
+        attempts: row.try_get("attempts")?,
+        lease_until: row.try_get("lease_until")?,
+        expires_at: row.try_get("expires_at")?,
+    })
+}
+
+fn piece_from_row(row: &AnyRow) -> Result<StoredPiece, UploadError> {
+    let number = |name| -> Result<u64, sqlx::Error> {
+        Ok(u64::try_from(row.try_get::<i64, _>(name)?).unwrap_or_default())
+    };
+    Ok(StoredPiece {
+        part: u32::try_from(number("part")?).unwrap_or_default(),
+        offset: number("piece_offset")?,
+        size: number("size")?,
+        md5: row.try_get("md5")?,
+        storage_key: row.try_get("storage_key")?,
+    })
+}
+
+fn later(now_ms: i64, wait: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn as_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
