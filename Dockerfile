@@ -2,10 +2,16 @@
 #
 #   docker build -t longshore .
 
+# The picker widget is built by Node, which Debian's own packages have too old.
+FROM node:22-bookworm-slim AS node
+
 FROM rust:1-slim-bookworm AS build
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=node /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
 WORKDIR /build
 # What the build reads, and nothing else: a change of a document builds nothing anew.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY src src
 # Named in Cargo.toml, so cargo wants to see it, though it is not built.
 COPY benches benches

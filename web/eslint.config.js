@@ -1,8 +1,11 @@
 import js from "@eslint/js";
 import globals from "globals";
+import tseslint from "typescript-eslint";
+
+const TYPESCRIPT = ["picker/src/**/*.{ts,tsx}", "picker/tests/**/*.ts"];
 
 export default [
-  { ignores: ["node_modules/"] },
+  { ignores: ["node_modules/", "picker/node_modules/", "picker/dist/"] },
   js.configs.recommended,
   {
     rules: {
@@ -21,6 +24,20 @@ export default [
       ],
     },
   },
+  ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: TYPESCRIPT })),
+  {
+    files: TYPESCRIPT,
+    languageOptions: { parserOptions: { project: "./picker/tsconfig.json", tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "no-restricted-syntax": ["error", { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "write text" }],
+      // Numbers in texts and in styles are what they look like.
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      // A map of what may come from outside is looked into with words from outside.
+      "@typescript-eslint/no-unnecessary-condition": "off",
+    },
+  },
   { files: ["demo/**/*.js", "connect/**/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["tests/**/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  { files: ["demo/example.js"], languageOptions: { globals: { longshore: "readonly" } } },
+  { files: ["tests/**/*.mjs", "picker/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

@@ -31,6 +31,7 @@ mod sessions;
 mod settings;
 mod thumbnails;
 mod uploads;
+mod widget;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
@@ -82,6 +83,9 @@ fn routes(config: &mut ServiceConfig) {
         .route("/multipart/commit", web::post().to(uploads::commit))
         .route("/multipart/complete", web::post().to(uploads::complete))
         .route("/multipart/part/{name}/{part}", web::put().to(uploads::put))
+        // The picker widget, for the unmodified filestack-js and by our own loader.
+        .route("/picker/{version}/{script}", get().to(widget::script))
+        .route("/longshore.js", get().to(widget::loader))
         // The demo's page and its sample subscriber.
         .configure(demo::routes)
         // Whoever watches over the process.

@@ -22,10 +22,12 @@ fn every_dependency_has_a_reason_and_every_reason_a_dependency() {
     for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
         used.extend(names(manifest.get(section)));
     }
-    let package: serde_json::Value = serde_json::from_str(&read("web/package.json")).unwrap();
-    for section in ["dependencies", "devDependencies"] {
-        let packages = package[section].as_object();
-        used.extend(packages.into_iter().flatten().map(|(name, _)| name.clone()));
+    for manifest in ["web/package.json", "web/picker/package.json"] {
+        let package: serde_json::Value = serde_json::from_str(&read(manifest)).unwrap();
+        for section in ["dependencies", "devDependencies", "peerDependencies"] {
+            let packages = package[section].as_object();
+            used.extend(packages.into_iter().flatten().map(|(name, _)| name.clone()));
+        }
     }
     let row = Regex::new(r"(?m)^\| `([^`]+)` \| \S.* \|$").unwrap();
     let document = read("docs/dependencies.md");

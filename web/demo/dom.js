@@ -1,21 +1,11 @@
 // Makes elements, and words for sizes and times. What comes from outside only ever becomes text.
 
 const ICONS = {
-  close: "M5 5l10 10M15 5L5 15",
-  search: "M9 3a6 6 0 1 0 0 12A6 6 0 0 0 9 3zM13.5 13.5L17.5 17.5",
-  list: "M3 5h14M3 10h14M3 15h14",
-  grid: "M3.5 3.5h5v5h-5zM11.5 3.5h5v5h-5zM3.5 11.5h5v5h-5zM11.5 11.5h5v5h-5z",
-  up: "M12 4l-6 6 6 6",
   check: "M4.5 10.5l3.5 3.5 7.5-8",
-  chevron: "M8 5l5 5-5 5",
   warning: "M10 3l8 14H2zM10 8.5v3.5M10 14.4v.1",
-  dropbox: "M5.5 3L1.5 5.6l4 2.6 4.5-2.6zM14.5 3l4 2.6-4 2.6L10 5.6zM1.5 10.8l4 2.6 4.5-2.6-4.5-2.6zM18.5 10.8l-4 2.6-4.5-2.6 4.5-2.6zM6 14.6l4 2.4 4-2.4-4-2.4z",
 };
 
 /** @typedef {keyof typeof ICONS} IconName */
-
-/** Icons that are areas and not lines. */
-const SOLID = new Set(["dropbox"]);
 
 /**
  * An element with properties, attributes (in `attrs`), listeners (in `on`) and children.
@@ -46,7 +36,7 @@ export function icon(name) {
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "0 0 20 20");
   svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", SOLID.has(name) ? "lp-icon lp-icon-solid" : "lp-icon");
+  svg.setAttribute("class", "icon");
   const path = document.createElementNS(space, "path");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
@@ -83,8 +73,6 @@ export function humanSize(bytes) {
   return `${value.toFixed(digits).replace(/\.0$/, "")} ${units[unit]}`;
 }
 
-const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
@@ -93,29 +81,9 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
 });
 
 /**
- * A day, with its year when it is not this one.
- * @param {string | undefined} time
- */
-export function day(time) {
-  const date = new Date(time ?? "");
-  if (Number.isNaN(date.getTime())) return "";
-  const thisYear = date.getFullYear() === new Date().getFullYear();
-  return (thisYear ? DAY : YEAR).format(date);
-}
-
-/**
  * A time of day, in the reader's zone.
  * @param {number} ms
  */
 export function timeOfDay(ms) {
   return CLOCK.format(new Date(ms));
-}
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} [many]
- */
-export function counted(count, one, many = `${one}s`) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }

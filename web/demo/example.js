@@ -1,10 +1,9 @@
-import { pick } from "/demo/picker.js";
-
 const button = document.querySelector("#pick");
+const client = longshore.init(button.dataset.apikey);
 
 button.addEventListener("click", async () => {
-  const result = await pick({
-    apikey: button.dataset.apikey,
+  const result = await client.pick({
+    fromSources: ["dropbox"],
     maxFiles: 20,
   });
   button.dispatchEvent(new CustomEvent("picked", { detail: result }));

@@ -3,7 +3,7 @@
 import { h, humanSize, isolated } from "./dom.js";
 import { Story } from "./story.js";
 
-/** @typedef {import("./picker.js").PickResult} PickResult */
+/** @typedef {import("../picker/src/result.js").PickResult} PickResult */
 /** @typedef {{apikey: string, secret: string, retry_offsets: number[], failing: boolean}} Config */
 
 /**

@@ -61,7 +61,7 @@ export class Story {
         return this.#line("Dropbox connected", "the code was exchanged with PKCE, the tokens are sealed", "check");
       case "refused":
         return this.#line("Dropbox not connected", about.message, "warning");
-      case "left":
+      case "signed-out":
         return this.#line("Signed out", "the tokens were revoked at Dropbox", "check");
       case "stored": {
         const { file, ms } = about;
@@ -69,7 +69,7 @@ export class Story {
         return this.#line(["Copied ", isolated(file.filename)], took, "check");
       }
       case "failed":
-        return this.#line([isolated(String(about.file ?? "A file")), " was not copied"], about.message, "warning");
+        return this.#line([isolated(String(about.file?.filename ?? "A file")), " was not copied"], about.message, "warning");
       default:
     }
   }

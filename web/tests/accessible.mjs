@@ -38,8 +38,8 @@ for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 
       await entry(page, "Welcome.txt").click();
       await check(page, "grid");
       if (viewport.width < 400) {
-        const small = await page.locator(".lp-dialog :is(button, input, select, .lp-row)").evaluateAll((all) =>
-          all.filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().height < 44).map((one) => `${one.className} ${one.getBoundingClientRect().height}`));
+        const small = await page.locator("dialog :is(button, input, [role=option])").evaluateAll((all) =>
+          all.filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().height < 43.5).map((one) => `${one.className} ${one.getBoundingClientRect().height}`));
         assert.deepEqual(small, [], "smaller than a thumb");
       }
       await page.route("**/store/", (route) => route.fulfill({ status: 404, json: { code: "path-not-found", error: "gone" } }), { times: 1 });
@@ -47,7 +47,7 @@ for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 
       await page.getByRole("button", { name: "Try again" }).waitFor();
       await check(page, "storing");
       await page.getByRole("button", { name: "Try again" }).click();
-      await page.getByText("Both signatures verified").first().waitFor();
+      await page.locator(".webhook").filter({ hasText: "fp.upload" }).getByText("Both signatures verified").waitFor();
       await page.locator(".webhook summary").first().click();
       await check(page, "a webhook");
       assert.equal(await files(page).count(), 0);

@@ -91,7 +91,7 @@ export async function connect(page, decision = "Allow") {
 
 /** @param {Page} page */
 export function files(page) {
-  return page.locator(".lp-row:not(.lp-ghost)");
+  return page.getByRole("option");
 }
 
 /**
@@ -100,7 +100,16 @@ export function files(page) {
  * @param {string} name
  */
 export function entry(page, name) {
-  return page.locator(".lp-row:not(.lp-ghost)").filter({ has: page.getByText(name, { exact: true }) });
+  return files(page).filter({ has: page.locator("bdi").getByText(name, { exact: true }) });
+}
+
+/**
+ * Chooses an entry by its box: a folder as a whole.
+ * @param {Page} page
+ * @param {string} name
+ */
+export function tick(page, name) {
+  return entry(page, name).locator(".tick");
 }
 
 /**

@@ -11,21 +11,22 @@ await inBrowser("journey", async (context) => {
 
   await entry(page, "Documents").click();
   await entry(page, "Packing list.txt").waitFor();
-  assert.equal(await page.locator(".lp-crumb[aria-current]").innerText(), "Documents");
+  assert.equal(await page.locator("[aria-current=page]").innerText(), "Documents");
   await entry(page, "Packing list.txt").click();
   await page.getByRole("button", { name: "Folder above" }).click();
+  await entry(page, "Welcome.txt").waitFor();
 
   await page.getByRole("searchbox").fill("dawn");
   await entry(page, "Harbor at dawn.png").waitFor();
   await until("only what was searched for is shown", async () => (await files(page).count()) === 1);
   await until("the picture is shown", () =>
-    page.locator(".lp-photo img").evaluate((image) => /** @type {HTMLImageElement} */ (image).naturalWidth > 0));
+    page.locator(".photo img").first().evaluate((image) => /** @type {HTMLImageElement} */ (image).naturalWidth > 0));
   await entry(page, "Harbor at dawn.png").click();
-  assert.match(await page.locator(".lp-count").innerText(), /^2 files · /);
+  assert.match(await page.locator(".count").innerText(), /^2 selected · /);
   await page.getByRole("button", { name: "Upload 2" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
 
-  /** @type {import("../demo/picker.js").PickResult} */
+  /** @type {import("../picker/src/result.js").PickResult} */
   const result = JSON.parse(await page.locator("#json").innerText());
   assert.deepEqual(result.filesFailed, []);
   assert.deepEqual(result.filesUploaded.map((file) => file.filename).sort(), ["Harbor at dawn.png", "Packing list.txt"]);
@@ -34,8 +35,8 @@ await inBrowser("journey", async (context) => {
     assert.equal(file.source, "dropbox");
   }
 
-  await page.getByText("Both signatures verified").nth(1).waitFor();
-  const cards = page.locator(".webhook");
+  const cards = page.locator(".webhook").filter({ hasText: "fp.upload" });
+  await cards.getByText("Both signatures verified").nth(1).waitFor();
   assert.equal(await cards.count(), 2);
   await cards.first().locator("summary").click();
   await page.getByText("FS-Signature agrees").first().waitFor();
@@ -50,7 +51,8 @@ await inBrowser("journey", async (context) => {
   await page.reload();
   await page.locator("#pick:enabled").click();
   await entry(page, "Documents").waitFor();
-  await page.getByText("@").first().waitFor();
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.locator(".account bdi").waitFor();
+  assert.match(await page.locator(".account bdi").innerText(), /@/);
+  await page.getByRole("button", { name: "Sign Out" }).click();
   await page.getByRole("button", { name: "Connect Dropbox" }).waitFor();
 });

@@ -5,8 +5,11 @@ import { entry, files, inBrowser, openDemo } from "./browser.mjs";
 
 await inBrowser("keyboard", async (context) => {
   const page = await openDemo(context);
-  const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
-  const at = () => page.locator(".lp-at .lp-name").innerText();
+  const focused = () => page.evaluate(() => {
+    const active = document.activeElement?.shadowRoot?.activeElement ?? document.activeElement;
+    return active?.textContent?.trim() ?? "";
+  });
+  const at = () => page.locator(".at bdi").innerText();
   const { keyboard } = page;
   /** @param {string} name @param {() => Promise<string>} [what] */
   const tabTo = async (name, what = focused) => {
@@ -38,14 +41,20 @@ await inBrowser("keyboard", async (context) => {
   await keyboard.press("End");
   assert.equal(await at(), "Welcome.txt");
   await keyboard.press("Space");
-  assert.equal(await page.locator(".lp-row[aria-selected=true]").count(), 1);
+  assert.equal(await page.locator("[role=option][aria-selected=true]").count(), 1);
   await keyboard.press("ArrowUp");
   await keyboard.press("Shift+Space");
-  assert.equal(await page.locator(".lp-row[aria-selected=true]").count(), 2);
+  assert.equal(await page.locator("[role=option][aria-selected=true]").count(), 2);
   await keyboard.press("Space");
-  assert.equal(await page.locator(".lp-row[aria-selected=true]").count(), 1);
+  assert.equal(await page.locator("[role=option][aria-selected=true]").count(), 1);
 
-  // A letter begins a search; Escape ends it and leaves the picker open.
+  // Letters go to the name that begins with them.
+  await keyboard.press("Home");
+  await keyboard.type("we");
+  assert.equal(await at(), "Welcome.txt");
+
+  // A slash begins a search; Escape ends it and leaves the picker open.
+  await keyboard.press("/");
   await keyboard.type("pack");
   await entry(page, "Packing list.txt").waitFor();
   await keyboard.press("Escape");
@@ -56,9 +65,10 @@ await inBrowser("keyboard", async (context) => {
   for (let n = 0; n < 24; n += 1) {
     await keyboard.press(n < 12 ? "Tab" : "Shift+Tab");
     const seen = await page.evaluate(() => {
-      const active = document.activeElement;
-      const outlined = active?.matches(".lp-list") ? active.querySelector(".lp-at") : active;
-      const style = outlined ? getComputedStyle(outlined) : null;
+      const active = document.activeElement?.shadowRoot?.activeElement;
+      const list = active?.matches("[role=listbox]");
+      const outlined = list ? active?.querySelector(".at") : active;
+      const style = outlined ? getComputedStyle(outlined, list ? "::before" : null) : null;
       return { inside: Boolean(active?.closest("dialog")), outline: style?.outlineStyle ?? "none" };
     });
     assert.deepEqual(seen, { inside: true, outline: "solid" });

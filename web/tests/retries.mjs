@@ -11,7 +11,7 @@ await inBrowser("retries", async (context) => {
   await entry(page, "Welcome.txt").click();
   await page.getByRole("button", { name: "Upload", exact: true }).click();
   // The newest stands first.
-  const card = page.locator(".webhook").first();
+  const card = page.locator(".webhook").filter({ hasText: "fp.upload" }).first();
   await card.getByText("attempt 2 is due in").waitFor();
   assert.equal(await card.locator(".dot.ill").count(), 1);
   assert.equal(await card.locator(".dot.due").count(), 3);
@@ -22,7 +22,7 @@ await inBrowser("retries", async (context) => {
   assert.equal(await card.locator(".dot.well").count(), 1);
   // Another page that opens now hears the same story.
   const other = await openDemo(context);
-  await other.getByText("Accepted at attempt 3").waitFor();
+  await other.locator(".webhook").filter({ hasText: "fp.upload" }).getByText("Accepted at attempt 3").waitFor();
   // What is sent by somebody else is shown as what it is.
   const forged = await context.request.post(new URL("/demo/webhooks", page.url()).href, {
     headers: { "FS-Timestamp": "1", "FS-Signature": "00" },

@@ -35,7 +35,7 @@ async function troubles(page, take) {
   for (const [name, answer] of cases) {
     await answering(page, answer);
     await page.locator("#pick").click();
-    await page.locator(".lp-notice").waitFor();
+    await page.locator(".notice").waitFor();
     await take(`error-${name}`);
     await page.getByRole("button", { name: "Close" }).click();
     await page.unroute("**/folder/list");

@@ -1,0 +1,245 @@
+/**
+ * What an integration may ask of the picker: the protocol's options, each honored or refused by
+ * name on the console, once. A refusal never stops the picker.
+ */
+
+import type { PickedFile, PickResult } from "./result.js";
+
+type Maybe<T> = T | Promise<T>;
+
+/** Stops, or goes on with, one upload. */
+export interface UploadToken {
+  pause(): void;
+  resume(): void;
+  cancel(): void;
+}
+
+/** What {@link PickerOptions.onOpen} gets. Every call may be repeated. */
+export interface PickerHandle {
+  open(): Promise<void>;
+  /** Closes the picker; uploads that run are given up. */
+  close(): Promise<void>;
+  /** Gives up every upload. */
+  cancel(): Promise<void>;
+  crop(files: unknown): Promise<void>;
+}
+
+export interface StoreOptions {
+  filename?: string;
+  location?: string;
+  container?: string;
+  path?: string;
+  region?: string;
+  access?: string;
+  workflows?: unknown[];
+}
+
+/** All that is honored. What else the protocol knows is refused with a warning. */
+export interface PickerOptions {
+  /** What may be picked: `image/*`, `application/pdf`, `.pdf`. Everything when absent. */
+  accept?: string | string[];
+  /** Decides over each file; rejecting keeps it out, with the rejection's words. */
+  acceptFn?: (file: PickedFile, options: { accept: string[]; acceptMime: string[]; mimeFromMagicBytes: Promise<string>; mimeFromExtension: string }) => Maybe<unknown>;
+  /** False: a pick with failures ends by itself. Else it stays and can be mended. */
+  allowManualRetry?: boolean;
+  /** Uploads at once, 1 to 20. */
+  concurrency?: number;
+  /** Where an inline picker goes: an element, or its selector or id. */
+  container?: string | Element;
+  /** Lines above and below the connect button, by cloud or `default`. */
+  customAuthText?: Record<string, { top?: string | string[]; bottom?: string | string[] }>;
+  /** Own words, by the English ones. */
+  customText?: Record<string, string>;
+  disableStorageKey?: boolean;
+  disableThumbnails?: boolean;
+  displayMode?: "overlay" | "inline";
+  /** How long a message stays, in ms; 0: until it is closed. */
+  errorsTimeout?: number;
+  exposeOriginalFile?: boolean;
+  fromSources?: unknown[];
+  hideModalWhenUploading?: boolean;
+  lang?: string;
+  maxFiles?: number;
+  /** Bytes. */
+  maxSize?: number;
+  minFiles?: number;
+  /** Width and height on a desktop, in px. */
+  modalSize?: [number, number];
+  /** The id of the picker's element in the page. */
+  rootId?: string;
+  startUploadingWhenMaxFilesReached?: boolean;
+  storeTo?: StoreOptions;
+  supportEmail?: string;
+  /** Only its `tags` matter to copies from a cloud. */
+  uploadConfig?: { tags?: Record<string, string | ((file: PickedFile) => string)> } & Record<string, unknown>;
+  viewType?: "list" | "grid";
+  /** `light`, `dark`, or as the visitor's system has it. Not in the protocol. */
+  theme?: "light" | "dark" | "auto";
+
+  onOpen?: (handle: PickerHandle) => void;
+  onClose?: () => void;
+  onCancel?: (result: PickResult) => void;
+  onFileSelected?: (file: PickedFile) => Maybe<unknown>;
+  onUploadStarted?: (files: PickedFile[]) => void;
+  onFileUploadStarted?: (file: PickedFile, token: UploadToken) => void;
+  onFileUploadProgress?: (file: PickedFile, progress: { totalPercent: number; totalBytes: number }) => void;
+  onFileUploadFinished?: (file: PickedFile) => void;
+  onFileUploadFailed?: (file: PickedFile, error: Error) => void;
+  onFileUploadCancel?: (file: PickedFile) => void;
+  onUploadDone?: (result: PickResult) => void;
+}
+
+/** Options as the picker uses them: complete, within their limits. */
+export interface Settings extends PickerOptions {
+  accept: string[];
+  concurrency: number;
+  displayMode: "overlay" | "inline";
+  errorsTimeout: number;
+  fromSources: string[];
+  maxFiles: number;
+  minFiles: number;
+  rootId: string;
+}
+
+/** Sources that this picker has, in the order in which they are offered. */
+export const SOURCES = ["dropbox"] as const;
+
+const MOST_FILES = 1_000_000;
+
+/** Options of the protocol that are honored, and those of our own. */
+const HONORED = new Set<string>([
+  "accept", "acceptFn", "allowManualRetry", "concurrency", "container", "customAuthText", "customText",
+  "disableStorageKey", "disableThumbnails", "displayMode", "errorsTimeout", "exposeOriginalFile",
+  "fromSources", "hideModalWhenUploading", "lang", "maxFiles", "maxSize", "minFiles", "modalSize", "rootId",
+  "startUploadingWhenMaxFilesReached", "storeTo", "supportEmail", "uploadConfig", "viewType", "theme",
+  "onOpen", "onClose", "onCancel", "onFileSelected", "onUploadStarted", "onFileUploadStarted",
+  "onFileUploadProgress", "onFileUploadFinished", "onFileUploadFailed", "onFileUploadCancel", "onUploadDone",
+]);
+
+/** Options that ask for the absence of something this picker does not have: granted. */
+const GRANTED_WHEN_OFF: Record<string, unknown> = {
+  disableTransformer: true,
+  disableAltText: true,
+  useSentryBreadcrumbs: false,
+  uploadInBackground: false,
+  globalDropZone: false,
+  imageMinMaxBlock: false,
+  transformationsUI: false,
+  miniUploader: false,
+  cleanupImageExif: false,
+  disableDirectoryUpload: true,
+  failOverMaxFiles: false,
+};
+
+/** Why an option is not honored. */
+const REFUSED: Record<string, string> = {
+  cleanupImageExif: "files are stored as they are",
+  cropFiles: "pictures are not edited",
+  customSourceContainer: "there is no custom source",
+  customSourceName: "there is no custom source",
+  customSourcePath: "there is no custom source",
+  disableAltText: "there are no alternative texts to edit",
+  disableDirectoryUpload: "whole folders can be chosen",
+  disableTransformer: "pictures are not edited",
+  dropPane: "there is no drop pane",
+  failOverMaxFiles: "the limit is told before it is passed",
+  globalDropZone: "files of the device are not taken",
+  googleDriveAppID: "there is no Google Drive",
+  imageDim: "pictures are stored as they are",
+  imageMax: "pictures are stored as they are",
+  imageMin: "pictures are stored as they are",
+  imageMinMaxBlock: "pictures are not measured",
+  loadCss: "the picker's styles are its own; set its CSS variables",
+  miniUploader: "there is one layout",
+  multipleFileUpload: "maxFiles says how many",
+  onFileCropped: "pictures are not edited",
+  pasteMode: "files of the device are not taken",
+  transformations: "pictures are not edited",
+  transformationsUI: "pictures are not edited",
+  uploadInBackground: "nothing is copied from a cloud before Upload is pressed",
+  useSentryBreadcrumbs: "nothing is sent to third parties",
+  videoResolution: "nothing is recorded",
+  websearch: "there is no web search",
+};
+
+/** Members of `storeTo` that the server reads. */
+const STORE_MEMBERS = ["filename", "container", "path", "access"] as const;
+
+/**
+ * Reads options; what is wrong or not honored is told to `warn`, one sentence each, and left out.
+ */
+export function readOptions(given: Record<string, unknown>, warn: (sentence: string) => void): Settings {
+  const known: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || value === null) continue;
+    if (HONORED.has(name)) known[name] = value;
+    else if (name in GRANTED_WHEN_OFF && value === GRANTED_WHEN_OFF[name]) continue;
+    else warn(`${name} is not honored: ${REFUSED[name] ?? "no such option"}`);
+  }
+  const options = known as PickerOptions;
+  const maxFiles = within("maxFiles", options.maxFiles, 1, MOST_FILES, 1, warn);
+  const minFiles = within("minFiles", options.minFiles, 1, MOST_FILES, 1, warn);
+  if (minFiles > maxFiles) warn(`minFiles (${minFiles}) is more than maxFiles (${maxFiles}): maxFiles counts`);
+  const store = options.storeTo;
+  for (const name of Object.keys(store ?? {})) {
+    if (name === "location" || name === "region") warn(`storeTo.${name} is not honored: the server's storage is its operator's choice`);
+    else if (name === "workflows") warn("storeTo.workflows is not honored: there are no workflows");
+  }
+  return {
+    ...options,
+    accept: listOf(options.accept),
+    concurrency: within("concurrency", options.concurrency, 1, 20, 4, warn),
+    displayMode: displayMode(options, warn),
+    errorsTimeout: within("errorsTimeout", options.errorsTimeout, 0, 3_600_000, 5000, warn),
+    fromSources: sources(options.fromSources, warn),
+    maxFiles,
+    minFiles: Math.min(minFiles, maxFiles),
+    rootId: options.rootId ?? "__filestack-picker",
+  };
+}
+
+/** The protocol's `store` object for a copy. */
+export function storeOf(settings: Settings): Record<string, unknown> {
+  const store: Record<string, unknown> = {};
+  for (const name of STORE_MEMBERS) {
+    const value = settings.storeTo?.[name];
+    if (value !== undefined && value !== "") store[name] = value;
+  }
+  if (settings.disableStorageKey) store["disableStorageKey"] = true;
+  return store;
+}
+
+function within(name: string, value: unknown, least: number, most: number, otherwise: number, warn: (sentence: string) => void): number {
+  if (value === undefined) return otherwise;
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+  warn(`${name} must be a whole number from ${least} to ${most}; ${otherwise} is taken`);
+  return otherwise;
+}
+
+function listOf(accept: unknown): string[] {
+  const list = Array.isArray(accept) ? accept : typeof accept === "string" ? accept.split(",") : [];
+  return list.filter((word): word is string => typeof word === "string").map((word) => word.trim()).filter(Boolean);
+}
+
+function displayMode(options: PickerOptions, warn: (sentence: string) => void): "overlay" | "inline" {
+  const mode: string = options.displayMode ?? "overlay";
+  if (mode === "inline" && !options.container) {
+    warn("displayMode inline needs a container; the picker opens as overlay");
+    return "overlay";
+  }
+  if (mode === "overlay" || mode === "inline") return mode;
+  warn(`displayMode ${mode} is not honored; the picker opens as overlay`);
+  return "overlay";
+}
+
+function sources(wanted: unknown[] | undefined, warn: (sentence: string) => void): string[] {
+  if (!wanted) return [...SOURCES];
+  const has = (name: unknown): name is string => (SOURCES as readonly unknown[]).includes(name);
+  for (const name of wanted) {
+    if (!has(name)) warn(`fromSources: ${typeof name === "string" ? name : "a source of the page's own"} is not offered`);
+  }
+  const found = wanted.filter(has);
+  if (found.length > 0) return [...new Set(found)];
+  warn(`fromSources names no source that is offered; all are: ${SOURCES.join(", ")}`);
+  return [...SOURCES];
+}

@@ -1,0 +1,239 @@
+/**
+ * One picker of a page: opens in a shadow root of its own, closes without a trace, and can be
+ * opened again. The doors (filestack-js, longshore.js, the npm package) all come through here.
+ */
+
+import { render } from "preact";
+import { App } from "./app.js";
+import { keep, recall } from "./memory.js";
+import { readOptions, type PickerHandle, type PickerOptions, type Settings } from "./options.js";
+import type { PickResult } from "./result.js";
+import { RETURN_PARAMETER } from "./sources/dropbox/connecting.js";
+import { Server, type Security, type TokenPlace } from "./server/server.js";
+import styles from "./styles/picker.css?inline";
+import { Frame } from "./views/frame.js";
+import { wordsOf } from "./words/words.js";
+
+/** Which server, and as which application. */
+export interface Account {
+  url: string;
+  apikey: string;
+  security?: Security | undefined;
+  /** Where the session is kept; the page's own storage when absent. */
+  token?: TokenPlace;
+}
+
+/** Warnings that were given on this page: each once. */
+const warned = new Set<string>();
+
+function warn(sentence: string): void {
+  if (warned.has(sentence)) return;
+  warned.add(sentence);
+  console.warn(`longshore: ${sentence}`);
+}
+
+/** The session in the page's own storage, one for each application. */
+export function keptToken(apikey: string): TokenPlace {
+  const name = `longshore.session.${apikey}`;
+  return { get: () => recall(name), set: (token) => keep(name, token) };
+}
+
+let sheet: CSSStyleSheet | undefined;
+
+function styleSheet(): CSSStyleSheet {
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(styles);
+  }
+  return sheet;
+}
+
+interface Shown {
+  app: App;
+  host: HTMLElement;
+  dialog: HTMLDialogElement | undefined;
+}
+
+export class Picker implements PickerHandle {
+  readonly #server: Server;
+  readonly #settings: Settings;
+  readonly #given: Record<string, unknown>;
+  #opening: Promise<void> | undefined;
+  #shown: Shown | undefined;
+  #before: Element | null = null;
+
+  constructor(account: Account, options: PickerOptions = {}) {
+    this.#given = { ...options };
+    this.#server = new Server({ ...account, token: account.token ?? keptToken(account.apikey) });
+    this.#settings = readOptions(this.#given, warn);
+  }
+
+  /** Opens the picker; does nothing where it is open. */
+  async open(): Promise<void> {
+    if (this.#shown) return;
+    this.#opening ??= this.#open();
+    try {
+      await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  /** Closes the picker; uploads that run are given up. */
+  async close(): Promise<void> {
+    await this.#opening;
+    this.#shown?.app.close();
+  }
+
+  /** Gives up every upload that runs, and closes. */
+  async cancel(): Promise<void> {
+    await this.#opening;
+    this.#shown?.app.giveUp();
+  }
+
+  async crop(): Promise<void> {
+    warn("crop is not honored: pictures are not edited");
+    return Promise.resolve();
+  }
+
+  async #open(): Promise<void> {
+    const settings = this.#settings;
+    const words = await wordsOf(settings.lang, settings.customText, warn);
+    this.#before = document.activeElement;
+    const host = document.createElement("div");
+    const inline = settings.displayMode === "inline";
+    host.id = settings.rootId;
+    if (settings.theme && settings.theme !== "auto") host.dataset["theme"] = settings.theme;
+    if (inline) host.dataset["inline"] = "";
+    const root = host.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [styleSheet()];
+    const app = new App({
+      server: this.#server,
+      settings,
+      words,
+      handle: this,
+      leave: () => this.#leave(),
+      hide: (hidden) => this.#hide(hidden),
+      announce: (detail) => void host.dispatchEvent(new CustomEvent("longshore", { detail, bubbles: true })),
+    });
+    const title = words.t("Select Files to Upload");
+    const wrap = inline ? document.createElement("div") : document.createElement("dialog");
+    wrap.className = inline ? "inline" : "overlay";
+    wrap.setAttribute("part", inline ? "inline" : "dialog");
+    wrap.setAttribute("role", inline ? "region" : "dialog");
+    if (!inline) wrap.setAttribute("aria-modal", "true");
+    wrap.setAttribute("aria-label", title);
+    const [width, height] = settings.modalSize ?? [];
+    if (width) wrap.style.setProperty("--width", `${width}px`);
+    if (height) wrap.style.setProperty("--height", `${height}px`);
+    root.append(wrap);
+    keepToItself(host);
+    placeFor(settings).append(host);
+    const dialog = wrap instanceof HTMLDialogElement ? wrap : undefined;
+    this.#shown = { app, host, dialog };
+    forgetReturn();
+    render(<Frame app={app} inline={inline} />, wrap);
+    if (dialog) this.#listen(dialog, app);
+    this.#announce();
+    app.begin();
+  }
+
+  #listen(dialog: HTMLDialogElement, app: App): void {
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      if (app.asking) app.stay();
+      else if (app.screen === "selected") app.go("source");
+      else app.wantsToLeave();
+    });
+    dialog.addEventListener("click", (event) => {
+      // Beside the picker; what was chosen is not lost by a slip.
+      const idle = app.selection.count === 0 && app.queue.transfers.length === 0;
+      if (event.target === dialog && idle) app.close();
+    });
+    dialog.addEventListener("keydown", (event) => keepFocus(dialog, event));
+    dialog.showModal();
+  }
+
+  #leave(): void {
+    const shown = this.#shown;
+    if (!shown) return;
+    this.#shown = undefined;
+    const wrap = shown.host.shadowRoot?.firstElementChild;
+    shown.dialog?.close();
+    if (wrap) render(null, wrap);
+    shown.host.remove();
+    if (shown.dialog && this.#before instanceof HTMLElement) this.#before.focus({ preventScroll: true });
+  }
+
+  #hide(hidden: boolean): void {
+    const dialog = this.#shown?.dialog;
+    if (!dialog) return;
+    if (hidden && dialog.open) dialog.close();
+    else if (!hidden && !dialog.open) dialog.showModal();
+  }
+
+  /** Tells the server that a picker opens; a webhook may want to know. Opens all the same. */
+  #announce(): void {
+    const config = Object.fromEntries(Object.entries(this.#given).filter(([, value]) => typeof value !== "function" && !(value instanceof Node)));
+    this.#server.post("/prefetch", { events: ["picker"], picker_config: config }).catch(() => undefined);
+  }
+}
+
+/** Resolves with the result once the picker has closed. */
+export function pick(account: Account, options: PickerOptions = {}): { picker: Picker; result: Promise<PickResult> } {
+  let done: PickResult = { filesUploaded: [], filesFailed: [] };
+  let settle: (result: PickResult) => void = () => undefined;
+  const result = new Promise<PickResult>((resolve) => (settle = resolve));
+  const picker = new Picker(account, {
+    ...options,
+    onUploadDone: (result) => {
+      done = result;
+      options.onUploadDone?.(result);
+    },
+    onClose: () => {
+      options.onClose?.();
+      settle(done);
+    },
+  });
+  return { picker, result };
+}
+
+function placeFor(settings: Settings): Element {
+  const { container } = settings;
+  if (settings.displayMode !== "inline" || !container) return document.body;
+  if (typeof container !== "string") return container;
+  const found = document.getElementById(container) ?? document.querySelector(container);
+  if (!found) throw new Error(`longshore: there is no container ${container}`);
+  return found;
+}
+
+/** The page's own shortcuts and focus traps hear nothing of what happens in the picker. */
+function keepToItself(host: HTMLElement): void {
+  for (const name of ["keydown", "keyup", "keypress", "focusin", "focusout"]) {
+    host.addEventListener(name, (event) => event.stopPropagation());
+  }
+}
+
+/** Keeps Tab within the picker: the browser's own trap lets it out to the browser's bars. */
+function keepFocus(dialog: HTMLElement, event: KeyboardEvent): void {
+  if (event.key !== "Tab") return;
+  const scope = dialog.querySelector<HTMLElement>(".ask") ?? dialog;
+  const all = [...scope.querySelectorAll<HTMLElement>("button, input, a[href], summary, [tabindex='0']")];
+  const reachable = all.filter((one) => !one.matches(":disabled") && one.checkVisibility({ visibilityProperty: true }));
+  const root = dialog.getRootNode() as ShadowRoot;
+  const [first, last] = [reachable[0], reachable.at(-1)];
+  const active = root.activeElement;
+  const inside = active !== null && scope.contains(active) && active !== dialog;
+  const leaving = !inside || (event.shiftKey ? active === first : active === last);
+  if (!leaving) return;
+  event.preventDefault();
+  (event.shiftKey ? last : first)?.focus();
+}
+
+/** Back from Dropbox in this very tab: the mark in the address has done its work. */
+function forgetReturn(): void {
+  const here = new URL(location.href);
+  if (!here.searchParams.has(RETURN_PARAMETER)) return;
+  here.searchParams.delete(RETURN_PARAMETER);
+  history.replaceState(history.state, "", here);
+}

@@ -1,0 +1,4 @@
+import type { Texts } from "./words.js";
+
+const texts: Texts = {};
+export default texts;
