@@ -47,7 +47,7 @@ for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 
       await page.getByRole("button", { name: "Try again" }).waitFor();
       await check(page, "storing");
       await page.getByRole("button", { name: "Try again" }).click();
-      await page.locator(".webhook").filter({ hasText: "fp.upload" }).getByText("Both signatures verified").waitFor();
+      await page.locator(".webhook").filter({ hasText: "fp.upload" }).getByText("Both signatures verified").first().waitFor();
       await page.locator(".webhook summary").first().click();
       await check(page, "a webhook");
       assert.equal(await files(page).count(), 0);

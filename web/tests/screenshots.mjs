@@ -2,7 +2,7 @@
 // With --readme only the two of the README, into docs/images.
 
 import { fileURLToPath } from "node:url";
-import { DEMO, PICTURES, connect, entry, files, inBrowser, openDemo } from "./browser.mjs";
+import { DEMO, PICTURES, connect, entry, files, inBrowser, openDemo, tick } from "./browser.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -47,27 +47,26 @@ async function troubles(page, take) {
  * @param {(name: string) => Promise<void>} take
  */
 async function browsing(page, take) {
-  await page.route("**/thumbnail/**", (route) => route.continue());
+  const up = () => page.getByRole("button", { name: "Folder above" }).click();
   await page.waitForTimeout(500);
   await take("files");
   await entry(page, "Crew").click();
   await entry(page, "ספינה.txt").waitFor();
   await take("right-to-left");
-  await page.getByRole("button", { name: "Folder above" }).click();
+  await up();
   await entry(page, "Curious names").click();
   await entry(page, "no ending").waitFor();
   await take("curious-names");
-  await page.getByRole("button", { name: "Folder above" }).click();
+  await up();
   await entry(page, "Empty").click();
-  await page.getByRole("heading", { name: "This folder is empty" }).waitFor();
+  await page.getByRole("heading", { name: "This folder is empty." }).waitFor();
   await take("empty-folder");
-  await page.getByRole("button", { name: "Folder above" }).click();
+  await up();
   await files(page).first().waitFor();
-  const search = page.getByRole("searchbox");
-  await search.fill("zebra");
-  await page.getByRole("heading", { name: "Nothing found" }).waitFor();
+  await finding(page, "zebra");
+  await page.getByRole("heading", { name: "No search results" }).waitFor();
   await take("nothing-found");
-  await search.fill("harbor");
+  await finding(page, "harbor");
   await entry(page, "Harbor at dusk.jpg").waitFor();
   await page.waitForTimeout(500);
   await take("search");
@@ -77,6 +76,26 @@ async function browsing(page, take) {
   await page.waitForTimeout(300);
   await take("grid-chosen");
   await page.getByRole("button", { name: "Show as list" }).click();
+  await up();
+  await tick(page, "Documents").click();
+  await page.getByText(/^[4-9]\d* selected/).waitFor();
+  await page.waitForTimeout(300);
+  await take("folder-chosen");
+  await page.getByTitle("View/Edit Selected").click();
+  await page.getByRole("heading", { name: "Selected Files" }).waitFor();
+  await take("selected");
+  await page.getByRole("button", { name: "Go back" }).click();
+}
+
+/**
+ * On a phone the field has to be opened first.
+ * @param {Page} page
+ * @param {string} words
+ */
+async function finding(page, words) {
+  const field = page.getByRole("searchbox");
+  if (!(await field.isVisible())) await page.getByRole("button", { name: "Search", exact: true }).click();
+  await field.fill(words);
 }
 
 /**
@@ -85,18 +104,35 @@ async function browsing(page, take) {
  */
 async function storing(page, take) {
   let count = 0;
+  /** @type {(() => void)[]} */
+  const held = [];
   await page.route("**/store/", async (route) => {
     count += 1;
-    if (count === 1) await new Promise((resolve) => setTimeout(resolve, 2500));
-    const json = { code: "path-not-found", error: "nothing lies at that path any more" };
-    await (count === 2 ? route.fulfill({ status: 404, json }) : route.continue());
+    if (count === 2) return route.fulfill({ status: 404, json: { code: "path-not-found", error: "gone" } });
+    if (count > 1 && count < 5) await new Promise((resolve) => held.push(() => resolve(undefined)));
+    return route.continue();
+  });
+  await page.route("**/progress", async (route) => {
+    const files = [{ path: "/Harbor at noon.jpg", state: "copying", copied: 20_000, size: 44_000 }];
+    return route.fulfill({ json: { files } });
   });
   await page.getByRole("button", { name: /^Upload/ }).click();
-  await page.getByRole("button", { name: "Try again" }).waitFor();
-  await take("storing");
-  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Try again" }).first().waitFor();
+  await page.waitForTimeout(1500);
+  await take("copying");
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("alertdialog").waitFor();
+  await take("asking");
+  await page.getByRole("button", { name: "Keep uploading" }).click();
+  for (const go of held) go();
+  await page.getByRole("button", { name: "Done" }).waitFor();
+  await take("one-failed");
+  await page.getByRole("button", { name: "Try again" }).first().click();
+  await page.getByRole("heading", { name: "Completed" }).waitFor();
+  await take("completed");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await page.unroute("**/store/");
+  await page.unroute("**/progress");
 }
 
 /**
@@ -104,7 +140,7 @@ async function storing(page, take) {
  * @param {(name: string) => Promise<void>} take
  */
 async function webhooks(page, take) {
-  const badges = page.getByText("Both signatures verified");
+  const badges = page.locator(".webhook").filter({ hasText: "fp.upload" }).getByText("Both signatures verified");
   await badges.nth(1).waitFor();
   await page.evaluate(() => window.scrollTo(0, 0));
   await take("picked");
@@ -115,7 +151,7 @@ async function webhooks(page, take) {
   await proof.click();
   await page.getByRole("switch").click();
   await page.locator("#pick").click();
-  await page.getByRole("searchbox").fill("chart");
+  await finding(page, "chart");
   await entry(page, "Sea chart.png").click();
   await page.getByRole("button", { name: /^Upload/ }).click();
   await page.getByText("attempt 2 is due").waitFor();
@@ -142,7 +178,7 @@ async function forReadme() {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("switch").check();
     await page.locator("#pick").click();
-    await page.getByRole("searchbox").fill("tide");
+    await finding(page, "tide");
     await entry(page, "Tide tables.csv").click();
     await page.getByRole("button", { name: /^Upload/ }).click();
     await page.getByText("attempt 3 is due").waitFor();
@@ -189,10 +225,12 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       await page.reload();
       await page.locator("#pick:enabled").waitFor();
       await page.route("**/folder/list", async (route) => {
-        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await new Promise((resolve) => setTimeout(resolve, 2500));
         await route.continue();
       }, { times: 1 });
       await page.locator("#pick").click();
+      await page.locator(".ghost").first().waitFor();
+      await page.waitForTimeout(400);
       await take("loading");
       await page.getByRole("button", { name: "Close" }).click();
       await connect(page);

@@ -51,7 +51,7 @@ function Side({ app }: { app: App }) {
       </nav>
       {account && source.signOut ? (
         <div class="account">
-          <p title={account.name}><bdi>{plainName(account.email)}</bdi></p>
+          <p title={account.name}><bdi>{plainName(account.email).split("@").map((part, index) => (index === 0 ? part : [<wbr key={index} />, `@${part}`]))}</bdi></p>
           <button type="button" class="quiet" onClick={() => void source.signOut?.()}>{words.t("Sign Out")}</button>
         </div>
       ) : null}
