@@ -35,6 +35,11 @@ fn a_person_connects_picks_and_sees_the_signed_webhooks() {
 }
 
 #[test]
+fn files_of_the_device_arrive_whole_edited_and_after_a_pause() {
+    run("device");
+}
+
+#[test]
 fn what_goes_wrong_is_said_and_can_be_mended() {
     run("refusals");
 }

@@ -65,8 +65,10 @@ export class Story {
         return this.#line("Signed out", "the tokens were revoked at Dropbox", "check");
       case "stored": {
         const { file, ms } = about;
-        const took = `${humanSize(file.size)} in ${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s; the content hash agrees`;
-        return this.#line(["Copied ", isolated(file.filename)], took, "check");
+        const took = `${humanSize(file.size)} in ${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
+        return file.source === "dropbox"
+          ? this.#line(["Copied ", isolated(file.filename)], `${took}; the content hash agrees`, "check")
+          : this.#line(["Uploaded ", isolated(file.filename)], `${took}; the digest of each part agrees`, "check");
       }
       case "failed":
         return this.#line([isolated(String(about.file?.filename ?? "A file")), " was not copied"], about.message, "warning");

@@ -61,7 +61,7 @@ if (kind === "served") {
     emptyOutDir: true,
     rolldownOptions: {
       input: { widget: join(root, "src/widget.ts") },
-      preserveEntrySignatures: "strict",
+      preserveEntrySignatures: "allow-extension",
       output: { format: "es", entryFileNames: "[name]-[hash].js", chunkFileNames: "[name]-[hash].js" },
     },
   });

@@ -9,13 +9,14 @@ import type { PickerHandle, Settings, UploadToken } from "./options.js";
 import { picked, type PickedFile, type PickResult } from "./result.js";
 import { Selection } from "./selection.js";
 import { asRefusal, type Refusal, type Server } from "./server/server.js";
-import { Dropbox } from "./sources/dropbox/dropbox.js";
+import { sourcesOf } from "./sources/all.js";
+import { Device } from "./sources/device/device.js";
 import type { Item, Source } from "./sources/source.js";
 import { Queue, type Transfer } from "./transfers/queue.js";
 import { because } from "./views/reasons.js";
 import type { Words } from "./words/words.js";
 
-export type Screen = "source" | "selected" | "summary";
+export type Screen = "source" | "selected" | "edit" | "summary";
 
 /** Something said for a while above the footer. */
 export interface Message {
@@ -59,6 +60,10 @@ export class App extends Emitter {
   readonly sources: Source[];
   source: Source;
   screen: Screen = "source";
+  /** The picture that is edited. */
+  editing: Item | undefined;
+  /** Whether files hang over the picker. */
+  hangs = false;
   /** Whether it asks before it gives up uploads. */
   asking = false;
   message: Message | undefined;
@@ -80,7 +85,7 @@ export class App extends Emitter {
     this.words = needs.words;
     this.selection = new Selection(needs.settings.maxFiles);
     this.queue = new Queue(needs.settings.concurrency, this.#hopes());
-    this.sources = needs.settings.fromSources.map(() => new Dropbox(this));
+    this.sources = sourcesOf(this);
     this.source = this.sources[0] as Source;
     this.queue.subscribe(() => this.changed());
   }
@@ -103,6 +108,36 @@ export class App extends Emitter {
   choose(source: Source): void {
     this.source = source;
     this.go("source");
+  }
+
+  /** Where files of the device go, if they are taken here. */
+  get device(): Device | undefined {
+    return this.sources.find((source): source is Device => source instanceof Device);
+  }
+
+  /** Whether dropped and pasted files are taken at the moment. */
+  get takesDrops(): boolean {
+    return this.device !== undefined && !this.asking && this.screen !== "edit";
+  }
+
+  /** Files that were dropped or pasted; to be called in the event itself. */
+  give(data: DataTransfer): void {
+    const { device } = this;
+    if (!device) return;
+    this.source = device;
+    if (this.screen === "summary") this.go("source");
+    void device.give(data);
+  }
+
+  hang(hangs: boolean): void {
+    this.hangs = hangs;
+    this.changed();
+  }
+
+  /** Shows the editor of a picture. */
+  edit(item: Item): void {
+    this.editing = item;
+    this.go("edit");
   }
 
   /** A source has something new to say beside its own view: who is signed in. */

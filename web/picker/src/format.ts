@@ -35,6 +35,11 @@ export class Formats {
     return this.#number.format(value);
   }
 
+  /** A share of a hundred. */
+  percent(value: number): string {
+    return new Intl.NumberFormat(this.locale, { style: "percent" }).format(value / 100);
+  }
+
   /** A size, in steps of a thousand: `2.4 MB`. */
   size(bytes: number): string {
     let value = bytes;

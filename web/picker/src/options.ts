@@ -34,6 +34,25 @@ export interface StoreOptions {
   workflows?: unknown[];
 }
 
+/** What a drop pane tells and how it looks. */
+export interface DropPaneOptions {
+  disableClick?: boolean;
+  /** False: only drops on the pane itself are taken, and not all over the page. */
+  overlay?: boolean;
+  showIcon?: boolean;
+  showProgress?: boolean;
+  customText?: string | Record<string, string>;
+  onClick?: (event: MouseEvent) => void;
+  onDragEnter?: (event: DragEvent) => void;
+  onDragLeave?: (event: DragEvent) => void;
+  onDragOver?: (event: DragEvent) => void;
+  onDrop?: (event: DragEvent) => void;
+  /** Files that were stored, in place of onUploadDone. */
+  onSuccess?: (files: PickedFile[]) => void;
+  onError?: (files: PickedFile[]) => void;
+  onProgress?: (percent: number) => void;
+}
+
 /** All that is honored. What else the protocol knows is refused with a warning. */
 export interface PickerOptions {
   /** What may be picked: `image/*`, `application/pdf`, `.pdf`. Everything when absent. */
@@ -50,14 +69,32 @@ export interface PickerOptions {
   customAuthText?: Record<string, { top?: string | string[]; bottom?: string | string[] }>;
   /** Own words, by the English ones. */
   customText?: Record<string, string>;
+  /** True: no folders of the device, which otherwise can be given whole. */
+  disableDirectoryUpload?: boolean;
   disableStorageKey?: boolean;
   disableThumbnails?: boolean;
-  displayMode?: "overlay" | "inline";
+  /** True: pictures are not edited. */
+  disableTransformer?: boolean;
+  /** `dropPane`: a place for files of the device in `container`, which sends them off at once. */
+  displayMode?: "overlay" | "inline" | "dropPane";
+  dropPane?: DropPaneOptions;
   /** How long a message stays, in ms; 0: until it is closed. */
   errorsTimeout?: number;
   exposeOriginalFile?: boolean;
   fromSources?: unknown[];
+  /** Files dropped anywhere on the page are taken while an inline picker is there. */
+  globalDropZone?: boolean;
   hideModalWhenUploading?: boolean;
+  /** Removes what a camera wrote about a JPEG of the device. */
+  cleanupImageExif?: boolean | { keepOrientation?: boolean; keepICCandAPP?: boolean };
+  /** Width and height of pictures of the device; null leaves a side open. Their shape stays. */
+  imageDim?: [number | null, number | null];
+  /** Larger pictures of the device are made smaller. */
+  imageMax?: [number | null, number | null];
+  /** Smaller pictures of the device are made larger. */
+  imageMin?: [number | null, number | null];
+  /** Pictures outside imageMin and imageMax are not taken, in place of being changed. */
+  imageMinMaxBlock?: boolean;
   lang?: string;
   maxFiles?: number;
   /** Bytes. */
@@ -65,11 +102,15 @@ export interface PickerOptions {
   minFiles?: number;
   /** Width and height on a desktop, in px. */
   modalSize?: [number, number];
+  /** Pastes outside an inline picker are taken, too. */
+  pasteMode?: { pasteToFirstInViewPort?: boolean; pasteToFirstInstance?: boolean };
   /** The id of the picker's element in the page. */
   rootId?: string;
   startUploadingWhenMaxFilesReached?: boolean;
   storeTo?: StoreOptions;
   supportEmail?: string;
+  /** What may be done to pictures of the device; everything unless it says otherwise. */
+  transformations?: boolean | { crop?: boolean | { aspectRatio?: number; force?: boolean }; circle?: boolean; rotate?: boolean; force?: boolean; config?: unknown };
   /** Only its `tags` matter to copies from a cloud. */
   uploadConfig?: { tags?: Record<string, string | ((file: PickedFile) => string)> } & Record<string, unknown>;
   viewType?: "list" | "grid";
@@ -79,6 +120,7 @@ export interface PickerOptions {
   onOpen?: (handle: PickerHandle) => void;
   onClose?: () => void;
   onCancel?: (result: PickResult) => void;
+  onFileCropped?: (file: PickedFile) => void;
   onFileSelected?: (file: PickedFile) => Maybe<unknown>;
   onUploadStarted?: (files: PickedFile[]) => void;
   onFileUploadStarted?: (file: PickedFile, token: UploadToken) => void;
@@ -93,7 +135,7 @@ export interface PickerOptions {
 export interface Settings extends PickerOptions {
   accept: string[];
   concurrency: number;
-  displayMode: "overlay" | "inline";
+  displayMode: "overlay" | "inline" | "dropPane";
   errorsTimeout: number;
   fromSources: string[];
   maxFiles: number;
@@ -102,64 +144,28 @@ export interface Settings extends PickerOptions {
 }
 
 /** Sources that this picker has, in the order in which they are offered. */
-export const SOURCES = ["dropbox"] as const;
+export const SOURCES = ["dropbox", "local_file_system", "url"] as const;
 
 const MOST_FILES = 1_000_000;
 
 /** Options of the protocol that are honored, and those of our own. */
 const HONORED = new Set<string>([
-  "accept", "acceptFn", "allowManualRetry", "concurrency", "container", "customAuthText", "customText",
-  "disableStorageKey", "disableThumbnails", "displayMode", "errorsTimeout", "exposeOriginalFile",
-  "fromSources", "hideModalWhenUploading", "lang", "maxFiles", "maxSize", "minFiles", "modalSize", "rootId",
+  "accept", "acceptFn", "allowManualRetry", "cleanupImageExif", "concurrency", "container", "customAuthText", "customText",
+  "disableDirectoryUpload", "disableStorageKey", "disableThumbnails", "disableTransformer", "displayMode", "dropPane", "errorsTimeout", "exposeOriginalFile",
+  "fromSources", "globalDropZone", "hideModalWhenUploading", "imageDim", "imageMax", "imageMin", "imageMinMaxBlock", "lang", "maxFiles", "maxSize", "minFiles", "modalSize", "rootId",
   "startUploadingWhenMaxFilesReached", "storeTo", "supportEmail", "uploadConfig", "viewType", "theme",
   "onOpen", "onClose", "onCancel", "onFileSelected", "onUploadStarted", "onFileUploadStarted",
-  "onFileUploadProgress", "onFileUploadFinished", "onFileUploadFailed", "onFileUploadCancel", "onUploadDone",
+  "onFileCropped", "pasteMode", "transformations", "onFileUploadProgress", "onFileUploadFinished", "onFileUploadFailed", "onFileUploadCancel", "onUploadDone",
 ]);
 
 /** Options that ask for the absence of something this picker does not have: granted. */
 const GRANTED_WHEN_OFF: Record<string, unknown> = {
-  disableTransformer: true,
   disableAltText: true,
   useSentryBreadcrumbs: false,
   uploadInBackground: false,
-  globalDropZone: false,
-  imageMinMaxBlock: false,
   transformationsUI: false,
   miniUploader: false,
-  cleanupImageExif: false,
-  disableDirectoryUpload: true,
   failOverMaxFiles: false,
-};
-
-/** Why an option is not honored. */
-const REFUSED: Record<string, string> = {
-  cleanupImageExif: "files are stored as they are",
-  cropFiles: "pictures are not edited",
-  customSourceContainer: "there is no custom source",
-  customSourceName: "there is no custom source",
-  customSourcePath: "there is no custom source",
-  disableAltText: "there are no alternative texts to edit",
-  disableDirectoryUpload: "whole folders can be chosen",
-  disableTransformer: "pictures are not edited",
-  dropPane: "there is no drop pane",
-  failOverMaxFiles: "the limit is told before it is passed",
-  globalDropZone: "files of the device are not taken",
-  googleDriveAppID: "there is no Google Drive",
-  imageDim: "pictures are stored as they are",
-  imageMax: "pictures are stored as they are",
-  imageMin: "pictures are stored as they are",
-  imageMinMaxBlock: "pictures are not measured",
-  loadCss: "the picker's styles are its own; set its CSS variables",
-  miniUploader: "there is one layout",
-  multipleFileUpload: "maxFiles says how many",
-  onFileCropped: "pictures are not edited",
-  pasteMode: "files of the device are not taken",
-  transformations: "pictures are not edited",
-  transformationsUI: "pictures are not edited",
-  uploadInBackground: "nothing is copied from a cloud before Upload is pressed",
-  useSentryBreadcrumbs: "nothing is sent to third parties",
-  videoResolution: "nothing is recorded",
-  websearch: "there is no web search",
 };
 
 /** Members of `storeTo` that the server reads. */
@@ -174,7 +180,7 @@ export function readOptions(given: Record<string, unknown>, warn: (sentence: str
     if (value === undefined || value === null) continue;
     if (HONORED.has(name)) known[name] = value;
     else if (name in GRANTED_WHEN_OFF && value === GRANTED_WHEN_OFF[name]) continue;
-    else warn(`${name} is not honored: ${REFUSED[name] ?? "no such option"}`);
+    else void refuse(name, warn);
   }
   const options = known as PickerOptions;
   const maxFiles = within("maxFiles", options.maxFiles, 1, MOST_FILES, 1, warn);
@@ -196,6 +202,12 @@ export function readOptions(given: Record<string, unknown>, warn: (sentence: str
     minFiles: Math.min(minFiles, maxFiles),
     rootId: options.rootId ?? "__filestack-picker",
   };
+}
+
+/** Tells that an option is not honored. Why is loaded for it: most integrations ask for nothing of the kind. */
+async function refuse(name: string, warn: (sentence: string) => void): Promise<void> {
+  const refused = await import("./refused.js").then(({ REFUSED }) => REFUSED, () => undefined);
+  warn(`${name} is not honored${refused ? `: ${refused[name] ?? "no such option"}` : ""}`);
 }
 
 /** The protocol's `store` object for a copy. */
@@ -221,13 +233,13 @@ function listOf(accept: unknown): string[] {
   return list.filter((word): word is string => typeof word === "string").map((word) => word.trim()).filter(Boolean);
 }
 
-function displayMode(options: PickerOptions, warn: (sentence: string) => void): "overlay" | "inline" {
+function displayMode(options: PickerOptions, warn: (sentence: string) => void): "overlay" | "inline" | "dropPane" {
   const mode: string = options.displayMode ?? "overlay";
-  if (mode === "inline" && !options.container) {
-    warn("displayMode inline needs a container; the picker opens as overlay");
+  if ((mode === "inline" || mode === "dropPane") && !options.container) {
+    warn(`displayMode ${mode} needs a container; the picker opens as overlay`);
     return "overlay";
   }
-  if (mode === "overlay" || mode === "inline") return mode;
+  if (mode === "overlay" || mode === "inline" || mode === "dropPane") return mode;
   warn(`displayMode ${mode} is not honored; the picker opens as overlay`);
   return "overlay";
 }

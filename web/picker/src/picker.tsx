@@ -5,14 +5,16 @@
 
 import { render } from "preact";
 import { App } from "./app.js";
+import { listenForDrops, listenForPastes } from "./drops.js";
 import { keep, recall } from "./memory.js";
+import type * as PaneModule from "./pane.js";
 import { readOptions, type PickerHandle, type PickerOptions, type Settings } from "./options.js";
 import type { PickResult } from "./result.js";
 import { RETURN_PARAMETER } from "./sources/dropbox/connecting.js";
 import { Server, type Security, type TokenPlace } from "./server/server.js";
 import styles from "./styles/picker.css?inline";
 import { Frame } from "./views/frame.js";
-import { wordsOf } from "./words/words.js";
+import { wordsOf, type Words } from "./words/words.js";
 
 /** Which server, and as which application. */
 export interface Account {
@@ -49,6 +51,8 @@ function styleSheet(): CSSStyleSheet {
 }
 
 interface Shown {
+  /** Ends what listens on the page. */
+  ends: (() => void)[];
   app: App;
   host: HTMLElement;
   dialog: HTMLDialogElement | undefined;
@@ -60,6 +64,7 @@ export class Picker implements PickerHandle {
   readonly #given: Record<string, unknown>;
   #opening: Promise<void> | undefined;
   #shown: Shown | undefined;
+  #pane: { host: HTMLElement; pane: PaneModule.Pane } | undefined;
   #before: Element | null = null;
 
   constructor(account: Account, options: PickerOptions = {}) {
@@ -83,12 +88,14 @@ export class Picker implements PickerHandle {
   async close(): Promise<void> {
     await this.#opening;
     this.#shown?.app.close();
+    this.#closePane();
   }
 
   /** Gives up every upload that runs, and closes. */
   async cancel(): Promise<void> {
     await this.#opening;
     this.#shown?.app.giveUp();
+    this.#pane?.pane.cancel();
   }
 
   async crop(): Promise<void> {
@@ -99,6 +106,10 @@ export class Picker implements PickerHandle {
   async #open(): Promise<void> {
     const settings = this.#settings;
     const words = await wordsOf(settings.lang, settings.customText, warn);
+    if (settings.displayMode === "dropPane") {
+      this.#openPane(await import("./pane.js"), settings, words);
+      return;
+    }
     this.#before = document.activeElement;
     const host = document.createElement("div");
     const inline = settings.displayMode === "inline";
@@ -130,12 +141,46 @@ export class Picker implements PickerHandle {
     keepToItself(host);
     placeFor(settings).append(host);
     const dialog = wrap instanceof HTMLDialogElement ? wrap : undefined;
-    this.#shown = { app, host, dialog };
+    const ends = app.device ? listenForFiles(app, settings, host, wrap) : [];
+    this.#shown = { app, host, dialog, ends };
     forgetReturn();
     render(<Frame app={app} inline={inline} />, wrap);
     if (dialog) this.#listen(dialog, app);
     this.#announce();
     app.begin();
+  }
+
+  /** A pane stays in the page until it is closed; each drop is a pick of its own. */
+  #openPane({ Pane, PaneView }: typeof PaneModule, settings: Settings, words: Words): void {
+    if (this.#pane) return;
+    const host = document.createElement("div");
+    host.dataset["inline"] = "";
+    host.dataset["pane"] = "";
+    if (settings.theme && settings.theme !== "auto") host.dataset["theme"] = settings.theme;
+    const root = host.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [styleSheet()];
+    const wrap = document.createElement("div");
+    wrap.className = "around";
+    root.append(wrap);
+    placeFor(settings).append(host);
+    const make = (settings: Settings, leave: () => void) =>
+      new App({ server: this.#server, settings, words, handle: this, leave, hide: () => undefined, announce: () => undefined });
+    const pane = new Pane({ options: settings.dropPane ?? {}, settings, words, make });
+    this.#pane = { host, pane };
+    render(<PaneView pane={pane} />, wrap);
+    settings.onOpen?.(this);
+    this.#announce();
+  }
+
+  #closePane(): void {
+    const shown = this.#pane;
+    if (!shown) return;
+    this.#pane = undefined;
+    shown.pane.cancel();
+    const wrap = shown.host.shadowRoot?.firstElementChild;
+    if (wrap) render(null, wrap);
+    shown.host.remove();
+    this.#settings.onClose?.();
   }
 
   #listen(dialog: HTMLDialogElement, app: App): void {
@@ -158,6 +203,7 @@ export class Picker implements PickerHandle {
     const shown = this.#shown;
     if (!shown) return;
     this.#shown = undefined;
+    for (const end of shown.ends) end();
     const wrap = shown.host.shadowRoot?.firstElementChild;
     shown.dialog?.close();
     if (wrap) render(null, wrap);
@@ -200,11 +246,23 @@ export function pick(account: Account, options: PickerOptions = {}): { picker: P
 
 function placeFor(settings: Settings): Element {
   const { container } = settings;
-  if (settings.displayMode !== "inline" || !container) return document.body;
+  if (settings.displayMode === "overlay" || !container) return document.body;
   if (typeof container !== "string") return container;
   const found = document.getElementById(container) ?? document.querySelector(container);
   if (!found) throw new Error(`longshore: there is no container ${container}`);
   return found;
+}
+
+/** Files that are dropped on the picker or pasted while it is there. */
+function listenForFiles(app: App, settings: Settings, host: HTMLElement, wrap: HTMLElement): (() => void)[] {
+  const inline = settings.displayMode === "inline";
+  const place: EventTarget = inline && settings.globalDropZone ? window : wrap;
+  const { pasteToFirstInViewPort, pasteToFirstInstance } = settings.pasteMode ?? {};
+  const anywhere = !inline || pasteToFirstInViewPort === true || pasteToFirstInstance === true;
+  return [
+    listenForDrops(place, { over: (is) => app.hang(is), takes: () => app.takesDrops, give: (data) => app.give(data) }),
+    listenForPastes((event) => app.takesDrops && (anywhere || event.composedPath().includes(host)), (data) => app.give(data)),
+  ];
 }
 
 /** The page's own shortcuts and focus traps hear nothing of what happens in the picker. */

@@ -18,6 +18,10 @@ export interface PickedFile {
   key?: string;
   container?: string;
   originalFile?: File | { name: string; type: string; size: number };
+  /** The area that was kept of a picture, in its own pixels. */
+  cropped?: { cropArea: { position: [number, number]; size: [number, number] }; originalImageSize: [number, number] };
+  /** By how many degrees a picture was turned. */
+  rotated?: { value: number; direction: "CW" | "CCW" };
 }
 
 /**
@@ -51,6 +55,13 @@ export function picked(item: Item, uploadId: string, stored?: Stored, expose = f
     uploadId,
     originalFile: expose && item.file ? item.file : { name: item.name, type: item.mimetype, size: item.bytes },
   };
+  const { edit, size } = item.edited ?? {};
+  if (edit && size && (edit.area || edit.circle)) {
+    file.cropped = { cropArea: edit.area ?? { position: [0, 0], size }, originalImageSize: size };
+  }
+  if (edit && edit.turn !== 0) {
+    file.rotated = edit.turn === 270 ? { value: 90, direction: "CCW" } : { value: edit.turn, direction: "CW" };
+  }
   if (stored) {
     file.handle = stored.handle;
     file.url = stored.url;

@@ -79,6 +79,12 @@ export class Selection extends Emitter {
     return left;
   }
 
+  /** Puts an item in the place of the one with its key. */
+  replace(item: Item): void {
+    if (this.#choices.has(item.key)) this.#choices.set(item.key, { item, files: [item] });
+    this.#recount();
+  }
+
   remove(...keys: string[]): void {
     for (const key of keys) this.#choices.delete(key);
     this.#recount();

@@ -56,13 +56,14 @@ export interface ServerAddress {
 export class Server {
   readonly url: string;
   readonly apikey: string;
-  readonly #security: Security | undefined;
+  /** Policy and signature, where the application needs them. */
+  readonly security: Security | undefined;
   readonly #token: TokenPlace;
 
   constructor({ url, apikey, security, token }: ServerAddress) {
     this.url = url.replace(/\/+$/, "");
     this.apikey = apikey;
-    this.#security = security;
+    this.security = security;
     this.#token = token;
   }
 
@@ -81,7 +82,7 @@ export class Server {
       response = await fetch(this.url + path, {
         method: "POST",
         headers: { "Content-Type": "application/json", ...headers },
-        body: JSON.stringify({ apikey: this.apikey, token: this.#token.get(), ...this.#security, ...body }),
+        body: JSON.stringify({ apikey: this.apikey, token: this.#token.get(), ...this.security, ...body }),
         credentials: "omit",
         signal: signal ?? null,
       });

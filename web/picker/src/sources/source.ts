@@ -5,6 +5,7 @@
  */
 
 import type { ComponentChildren } from "preact";
+import type { Edit, Size } from "../edit/geometry.js";
 import type { Emitter } from "../emitter.js";
 import type { Carrier } from "../transfers/queue.js";
 import type { IconName } from "../views/icon_paths.js";
@@ -30,8 +31,18 @@ export interface Item {
   modified?: string | undefined;
   /** Why it can never be taken, in the visitor's language; absent when it can. */
   obstacle?: string | undefined;
+  /** What a small picture of it is drawn from, where the browser has it: no address is needed. */
+  picture?: Blob | undefined;
   /** The file itself, where the browser has it. */
   file?: File | undefined;
+  /** What a person did to the picture. */
+  edited?: Edited | undefined;
+}
+
+/** An edit, and the size that the picture had after turning. */
+export interface Edited {
+  edit: Edit;
+  size: Size;
 }
 
 /** Who is signed in at a source. */

@@ -8,6 +8,7 @@ import type { App } from "../app.js";
 import { useChanges } from "../emitter.js";
 import { plainName } from "../format.js";
 import { total } from "../transfers/queue.js";
+import { EditScreen } from "../edit/screen.js";
 import { Icon } from "./icons.js";
 import { Selected } from "./selected.js";
 import { Summary } from "./summary.js";
@@ -25,15 +26,23 @@ export function Frame({ app, inline }: { app: App; inline: boolean }) {
           </button>
         )}
         <div class="body">
-          {app.screen === "source" ? app.source.view() : app.screen === "selected" ? <Selected app={app} /> : <Summary app={app} />}
+          <Body app={app} />
         </div>
         <MessageLine app={app} />
-        <Foot app={app} />
+        {app.screen === "edit" ? null : <Foot app={app} />}
       </div>
+      {app.hangs ? <div class="hangs" aria-hidden="true"><Icon name="device" /><p>{words.t("Drop your files anywhere")}</p></div> : null}
       {app.asking ? <Asking app={app} /> : null}
       <div class="unseen" role="status" aria-live="polite">{app.said}</div>
     </div>
   );
+}
+
+function Body({ app }: { app: App }) {
+  const { screen, device, editing } = app;
+  if (screen === "edit" && device && editing) return <EditScreen app={app} device={device} item={editing} />;
+  if (screen === "summary") return <Summary app={app} />;
+  return screen === "source" ? <>{app.source.view()}</> : <Selected app={app} />;
 }
 
 function Side({ app }: { app: App }) {

@@ -49,6 +49,7 @@ const FILES: Record<string, Key> = {
   "dropbox-unavailable": "Dropbox does not answer",
   "dropbox-no-permission": "Dropbox does not let you read it",
   "storage-full": "The storage is full",
+  "file-unreadable": "The file cannot be read any more",
   reconnect: "Your Dropbox is no longer connected",
   "invalid-session": "Your sign-in has expired",
   "not-connected": "Your Dropbox is no longer connected",

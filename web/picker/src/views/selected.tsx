@@ -53,6 +53,11 @@ function Row({ app, choice }: { app: App; choice: Choice }) {
         </span>
       </span>
       <span class="size">{words.size(item.bytes)}</span>
+      {app.device?.edits(item) ? (
+        <button type="button" class="tool" aria-label={words.t("Edit {displayName}", { displayName: name })} title={words.t("Crop…")} onClick={() => app.edit(item)}>
+          <Icon name="crop" />
+        </button>
+      ) : <span />}
       <button type="button" class="tool" aria-label={words.t("Remove {displayName}", { displayName: name })} title={words.t("Remove")} onClick={() => app.selection.remove(item.key)}>
         <Icon name="close" />
       </button>

@@ -3,7 +3,7 @@
  * past a thousand photos fetches none of them.
  */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Item } from "../sources/source.js";
 
 /** How long an item must stay in sight. */
@@ -13,6 +13,38 @@ const shown = new Set<string>();
 const MOST_SHOWN = 4000;
 
 export function Thumb({ item, hidden }: { item: Item; hidden: boolean }) {
+  if (item.picture && !hidden) return <Drawn picture={item.picture} />;
+  return <Fetched item={item} hidden={hidden} />;
+}
+
+/** Longest side of a drawn picture, in px: sharp where a screen has two for one. */
+const DRAWN = 192;
+
+/** A picture that the browser has. Drawn, because a page's policy may allow no `blob:` images. */
+function Drawn({ picture }: { picture: Blob }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    let gone = false;
+    createImageBitmap(picture).then((bitmap) => {
+      const place = canvas.current;
+      if (place && !gone) {
+        const scale = Math.min(1, DRAWN / Math.max(bitmap.width, bitmap.height));
+        place.width = Math.max(1, Math.round(bitmap.width * scale));
+        place.height = Math.max(1, Math.round(bitmap.height * scale));
+        const pen = place.getContext("2d");
+        if (pen) pen.imageSmoothingQuality = "high";
+        pen?.drawImage(bitmap, 0, 0, place.width, place.height);
+      }
+      bitmap.close();
+    }, () => undefined);
+    return () => {
+      gone = true;
+    };
+  }, [picture]);
+  return <span class="thumb photo" aria-hidden="true"><canvas ref={canvas} /></span>;
+}
+
+function Fetched({ item, hidden }: { item: Item; hidden: boolean }) {
   const src = hidden && item.pictured ? "" : item.thumbnail;
   const now = !item.pictured || shown.has(src);
   const [ready, setReady] = useState(now);
