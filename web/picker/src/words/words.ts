@@ -44,7 +44,6 @@ export const LANGUAGES = {
   fr: () => import("./fr.js"),
   ja: () => import("./ja.js"),
   pt: () => import("./pt.js"),
-  ar: () => import("./ar.js"),
 } satisfies Record<string, () => Promise<{ default: Texts }>>;
 
 /** Languages of the protocol; anything else is told as a mistake. */

@@ -1,4 +1,0 @@
-import type { Texts } from "./words.js";
-
-const texts: Texts = {};
-export default texts;
