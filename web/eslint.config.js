@@ -33,6 +33,8 @@ export default [
       // Numbers in texts and in styles are what they look like.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      // node:test awaits its own tests.
+      "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", package: "node:test", name: "test" }] }],
       // A map of what may come from outside is looked into with words from outside.
       "@typescript-eslint/no-unnecessary-condition": "off",
     },

@@ -20,11 +20,22 @@ if (!folder || (kind !== "served" && kind !== "npm")) {
 }
 const out = resolve(folder);
 
+/** Nothing has to be fetched ahead of what is loaded on demand, so no code for that is kept. */
+const noPreload = {
+  name: "no-preload",
+  enforce: /** @type {const} */ ("pre"),
+  /** @param {string} id */
+  load(id) {
+    return id === "\0vite/preload-helper.js" ? "export const __vitePreload = (load) => load();" : undefined;
+  },
+};
+
 /** @param {import("vite").BuildOptions} options @param {Record<string, string>} [define] */
 function bundle(options, define = {}) {
   return build({
     root,
     configFile: false,
+    plugins: [noPreload],
     envDir: false,
     publicDir: false,
     logLevel: "warn",

@@ -3,6 +3,7 @@
  * name on the console, once. A refusal never stops the picker.
  */
 
+import { REFUSED } from "./refused.js";
 import type { PickedFile, PickResult } from "./result.js";
 
 type Maybe<T> = T | Promise<T>;
@@ -180,12 +181,16 @@ export function readOptions(given: Record<string, unknown>, warn: (sentence: str
     if (value === undefined || value === null) continue;
     if (HONORED.has(name)) known[name] = value;
     else if (name in GRANTED_WHEN_OFF && value === GRANTED_WHEN_OFF[name]) continue;
-    else void refuse(name, warn);
+    else warn(`${name} is not honored: ${REFUSED[name] ?? "no such option"}`);
   }
   const options = known as PickerOptions;
   const maxFiles = within("maxFiles", options.maxFiles, 1, MOST_FILES, 1, warn);
   const minFiles = within("minFiles", options.minFiles, 1, MOST_FILES, 1, warn);
   if (minFiles > maxFiles) warn(`minFiles (${minFiles}) is more than maxFiles (${maxFiles}): maxFiles counts`);
+  const edits = options.transformations;
+  if (typeof edits === "object" && (edits.force || (typeof edits.crop === "object" && edits.crop.force))) {
+    warn("transformations.force is not honored: nobody has to edit a picture");
+  }
   const store = options.storeTo;
   for (const name of Object.keys(store ?? {})) {
     if (name === "location" || name === "region") warn(`storeTo.${name} is not honored: the server's storage is its operator's choice`);
@@ -202,12 +207,6 @@ export function readOptions(given: Record<string, unknown>, warn: (sentence: str
     minFiles: Math.min(minFiles, maxFiles),
     rootId: options.rootId ?? "__filestack-picker",
   };
-}
-
-/** Tells that an option is not honored. Why is loaded for it: most integrations ask for nothing of the kind. */
-async function refuse(name: string, warn: (sentence: string) => void): Promise<void> {
-  const refused = await import("./refused.js").then(({ REFUSED }) => REFUSED, () => undefined);
-  warn(`${name} is not honored${refused ? `: ${refused[name] ?? "no such option"}` : ""}`);
 }
 
 /** The protocol's `store` object for a copy. */

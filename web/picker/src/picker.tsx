@@ -14,6 +14,7 @@ import { RETURN_PARAMETER } from "./sources/dropbox/connecting.js";
 import { Server, type Security, type TokenPlace } from "./server/server.js";
 import styles from "./styles/picker.css?inline";
 import { Frame } from "./views/frame.js";
+import { loadForDevelopers } from "./views/reasons.js";
 import { wordsOf, type Words } from "./words/words.js";
 
 /** Which server, and as which application. */
@@ -105,7 +106,10 @@ export class Picker implements PickerHandle {
 
   async #open(): Promise<void> {
     const settings = this.#settings;
-    const words = await wordsOf(settings.lang, settings.customText, warn);
+    const [words] = await Promise.all([
+      wordsOf(settings.lang, settings.customText, warn),
+      loadForDevelopers().catch(() => undefined),
+    ]);
     if (settings.displayMode === "dropPane") {
       this.#openPane(await import("./pane.js"), settings, words);
       return;

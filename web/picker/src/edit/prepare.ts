@@ -5,9 +5,7 @@
  */
 
 import { withoutExif, type Keeping } from "./exif.js";
-import { isWithin, storedSize, turned, type Edit, type Size, type Sizes } from "./geometry.js";
-
-export { isWithin };
+import { storedSize, turned, type Edit, type Size, type Sizes } from "./geometry.js";
 
 /** What is to be done to pictures. */
 export interface Preparing {

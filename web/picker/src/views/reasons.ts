@@ -24,19 +24,18 @@ const REASONS: Record<string, [Key, Key]> = {
   "policy-expired": ["This page was open for too long", "Load the page again to go on."],
 };
 
-/**
- * Those that only the page's developer can mend, in English as the documentation is; visitors get
- * one sentence in their language.
- */
-const DEVELOPERS: Record<string, [title: string, text: string]> = {
-  "dropbox-not-configured": ["No Dropbox app is set up", "Give the application a Dropbox app key and secret, or set LONGSHORE_DROPBOX_APP_KEY and LONGSHORE_DROPBOX_APP_SECRET for all."],
-  "dropbox-app-misconfigured": ["The Dropbox app is not set up right", "Compare its permissions in the Dropbox App Console with docs/dropbox-app.md."],
-  "unknown-apikey": ["This API key is not known", "Compare it with the one that was made for the application."],
-  "origin-not-allowed": ["This page may not use the picker", "Add the page's origin to the application's allowed origins."],
-  "policy-required": ["A policy is required", "The application's security is on: give the picker a policy and its signature."],
-  "invalid-policy": ["The policy is not valid", "Compare how it is made with docs/API.md: the signature is over the base64 text."],
-  "not-allowed": ["The policy does not allow this", "It has to allow the call, the path and the container."],
-};
+/** Codes that only the page's developer can do something about. */
+const DEVELOPERS = new Set([
+  "dropbox-not-configured", "dropbox-app-misconfigured", "unknown-apikey", "origin-not-allowed",
+  "policy-required", "invalid-policy", "not-allowed",
+]);
+
+/** What the developer is told. Loaded where the developer looks, before it can be needed. */
+let told: Record<string, [title: string, text: string]> = {};
+
+export async function loadForDevelopers(): Promise<void> {
+  if (isLocal(location.hostname)) told = (await import("./developers.js")).DEVELOPERS;
+}
 
 /** What is wrong with one file, for its row. */
 const FILES: Record<string, Key> = {
@@ -62,9 +61,9 @@ export function isLocal(host: string): boolean {
 
 /** Why a screen cannot be shown. */
 export function because(why: Refusal, words: Words): Reason {
-  const developers = DEVELOPERS[why.code];
-  if (developers && isLocal(location.hostname)) return { title: developers[0], text: developers[1] };
-  if (developers) return { title: words.t("This picker is not set up yet"), text: words.t("The people who run this page have to finish setting it up.") };
+  const developers = told[why.code];
+  if (developers) return { title: developers[0], text: developers[1] };
+  if (DEVELOPERS.has(why.code)) return { title: words.t("This picker is not set up yet"), text: words.t("The people who run this page have to finish setting it up.") };
   const known = REASONS[why.code];
   if (known) return { title: words.t(known[0]), text: words.t(known[1]) };
   return { title: words.t("That did not work"), text: sentence(why.message) };

@@ -68,6 +68,7 @@ export async function wordsOf(lang: string | undefined, custom: Record<string, s
 
 /** The visitor's own kind of a language, so that dates and numbers are as they write them. */
 function localeOf(language: string): string {
-  const own = navigator.languages.find((one) => one.toLowerCase().split("-")[0] === language);
+  const languages = typeof navigator === "undefined" ? [] : navigator.languages;
+  const own = languages.find((one) => one.toLowerCase().split("-")[0] === language);
   return own ?? language;
 }

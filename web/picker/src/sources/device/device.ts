@@ -7,7 +7,6 @@ import type { App } from "../../app.js";
 import { typeOfEnding } from "../../accept.js";
 import type { Abilities } from "../../edit/editor.js";
 import type { Edit, Size } from "../../edit/geometry.js";
-import type { Preparing } from "../../edit/prepare.js";
 import { Emitter } from "../../emitter.js";
 import { storeOf } from "../../options.js";
 import { newId, picked } from "../../result.js";
@@ -96,66 +95,25 @@ export class Device extends Emitter implements Source {
   /** Keeps what a person did to a picture; it is drawn when it is uploaded. */
   async edit(item: Item, edit: Edit | undefined, size: Size): Promise<void> {
     const { app } = this;
-    const edited: Item = { ...item, edited: edit ? { edit, size } : undefined };
-    if (edit && item.file) {
-      try {
-        const { prepare } = await import("../../edit/prepare.js");
-        edited.picture = await prepare(item.file, edit, { sizes: { max: [512, 512] }, clean: undefined });
-      } catch {
-        // The small picture stays as it was.
-      }
-    } else if (item.pictured) edited.picture = item.file;
+    const { withEdit } = await import("./pictures.js");
+    const edited = await withEdit(item, edit, size);
     app.selection.replace(edited);
     app.go("selected");
     if (edit) app.settings.onFileCropped?.(picked(edited, "", undefined, app.settings.exposeOriginalFile));
   }
 
   async #prepared(item: Item): Promise<File> {
-    const { file, edited } = item;
-    if (!file) throw new Error("the file is not there any more");
-    const preparing = this.#preparing();
-    const { dim, max, min } = preparing.sizes;
-    if (!edited && !preparing.clean && !dim && !max && !min) return file;
-    const { prepare } = await import("../../edit/prepare.js");
-    return prepare(file, edited?.edit, preparing);
-  }
-
-  #preparing(): Preparing {
-    const { imageDim: dim, imageMax, imageMin, imageMinMaxBlock, cleanupImageExif: clean } = this.app.settings;
-    // What is only let through in the right size is not made to fit.
-    const [max, min] = imageMinMaxBlock ? [undefined, undefined] : [imageMax, imageMin];
-    const told = typeof clean === "object" ? clean : {};
-    return {
-      sizes: { dim, max, min },
-      clean: clean ? { orientation: told.keepOrientation ?? true, profiles: told.keepICCandAPP ?? false } : undefined,
-    };
-  }
-
-  /** Items, with those that are too large or too small told as such (`imageMinMaxBlock`). */
-  async #measured(items: Item[]): Promise<Item[]> {
-    const { settings, words } = this.app;
-    if (!settings.imageMinMaxBlock || (!settings.imageMax && !settings.imageMin)) return items;
-    const { canEdit, isWithin, sizeOf } = await import("../../edit/prepare.js");
-    const limits = { max: settings.imageMax, min: settings.imageMin };
-    const look = async (item: Item): Promise<Item> => {
-      if (item.obstacle || !item.file || !canEdit(item.mimetype)) return item;
-      try {
-        if (isWithin(await sizeOf(item.file), limits)) return item;
-        return { ...item, obstacle: words.t("{displayName} does not have the size that is asked for", { displayName: item.name }) };
-      } catch {
-        return { ...item, obstacle: words.t("This picture cannot be shown here") };
-      }
-    };
-    const looked: Item[] = [];
-    // One after the other: a picture takes a lot of memory while it is measured.
-    for (const item of items) looked.push(await look(item));
-    return looked;
+    const { imageDim, imageMax, imageMin, cleanupImageExif } = this.app.settings;
+    if (!item.file) throw new Error("the file is not there any more");
+    if (!item.edited && !imageDim && !imageMax && !imageMin && !cleanupImageExif) return item.file;
+    return (await import("./pictures.js")).prepared(item, item.file, this.app.settings);
   }
 
   async #take({ found, more }: Gathered): Promise<void> {
     if (found.length === 0) return;
     const { app } = this;
-    const items = await this.#measured(found.map((one) => this.#item(one)));
+    let items = found.map((one) => this.#item(one));
+    if (app.settings.imageMinMaxBlock) items = await (await import("./pictures.js")).measured(items, app);
     const refused = items.filter((item) => item.obstacle !== undefined);
     await app.takeAll(items);
     const [first] = refused;
@@ -166,7 +124,7 @@ export class Device extends Emitter implements Source {
 
   #item({ file, path }: Found): Item {
     const mimetype = file.type || (typeOfEnding(file.name) ?? "application/octet-stream");
-    const shown = /^image\/(jpeg|png|gif|webp|avif|svg\+xml|bmp)$/.test(mimetype) && file.size <= LARGEST_SHOWN;
+    const shown = /^image\/(jpeg|png|gif|webp|avif|bmp)$/.test(mimetype) && file.size <= LARGEST_SHOWN;
     const item: Item = {
       key: this.#key(file, path),
       source: this.name,

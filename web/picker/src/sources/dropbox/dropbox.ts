@@ -4,7 +4,6 @@
  */
 
 import type { App } from "../../app.js";
-import { isAccepted } from "../../accept.js";
 import { Emitter } from "../../emitter.js";
 import { keep, recallHabits, type Habits } from "../../memory.js";
 import { storeOf } from "../../options.js";
@@ -12,6 +11,7 @@ import { Cloud, type Account, type CloudAuth, type CloudEntry } from "../../serv
 import { asRefusal, UNREACHABLE, type Refusal } from "../../server/server.js";
 import { networkOr, pause } from "../../time.js";
 import { CloudCopies } from "../../transfers/cloud_copy.js";
+import { obstacleOf } from "../obstacle.js";
 import type { Item, Source, WholeFolder } from "../source.js";
 import { connected, isInApp, LINK_LIFE_MS, openPopup, returnAddress } from "./connecting.js";
 import { Folder, type Page } from "./folder.js";
@@ -195,7 +195,6 @@ export class Dropbox extends Emitter implements Source {
   }
 
   #item(entry: CloudEntry): Item {
-    const { words, settings } = this.app;
     return {
       key: `dropbox:${entry.path}`,
       source: "dropbox",
@@ -207,7 +206,7 @@ export class Dropbox extends Emitter implements Source {
       thumbnail: entry.thumbnail,
       pictured: entry.thumb_exists ?? false,
       modified: entry.modified,
-      obstacle: entry.folder ? undefined : obstacleOf(entry, words, settings),
+      obstacle: entry.folder ? undefined : obstacleOfEntry(entry, this.app),
     };
   }
 
@@ -375,21 +374,9 @@ export function parentOf(path: string): string {
   return names.length === 0 ? "/" : `/${names.join("/")}/`;
 }
 
-function obstacleOf(entry: CloudEntry, words: App["words"], settings: App["settings"]): string | undefined {
+function obstacleOfEntry(entry: CloudEntry, app: App): string | undefined {
   if (entry.downloadable === false && !entry.export_as) {
-    return words.t("This document cannot be downloaded from Dropbox");
+    return app.words.t("This document cannot be downloaded from Dropbox");
   }
-  if (!isAccepted(settings.accept, entry.name, entry.mimetype)) {
-    return words.t("File {displayName} is not an accepted file type. The accepted file types are {types}", {
-      displayName: entry.name,
-      types: settings.accept.join(", "),
-    });
-  }
-  if (settings.maxSize !== undefined && entry.bytes > settings.maxSize) {
-    return words.t("File {displayName} is too big. The accepted file size is less than {roundFileSize}", {
-      displayName: entry.name,
-      roundFileSize: words.size(settings.maxSize),
-    });
-  }
-  return undefined;
+  return obstacleOf(entry, app);
 }

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Refusal } from "../src/server/server.js";
+import { Queue, total, type Carrier, type QueueHopes, type Report, type Transfer } from "../src/transfers/queue.js";
+import type { Stored } from "../src/result.js";
+import { item } from "./item.js";
+
+/** A carrier whose transfers end when the test says so. */
+class ByHand implements Carrier {
+  readonly pausable = true;
+  readonly under = new Map<string, { done: (file: Stored) => void; fail: (error: Error) => void; report: Report; signal: AbortSignal }>();
+
+  carry(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Stored> {
+    return new Promise((done, fail) => {
+      signal.addEventListener("abort", () => fail(signal.reason as Error));
+      this.under.set(transfer.item.name, { done, fail, report, signal });
+    });
+  }
+}
+
+const stored = (name: string): Stored => ({ handle: `h-${name}`, url: "", filename: name, mimetype: "", size: 100 });
+
+function scene(atOnce = 2) {
+  const told: string[] = [];
+  const tell = (what: string) => (transfer: Transfer) => void told.push(`${what} ${transfer.item.name}`);
+  const hopes: QueueHopes = {
+    started: tell("started"), progressed: tell("progressed"), finished: tell("finished"), failed: tell("failed"),
+    cancelled: tell("cancelled"), settled: () => void told.push("settled"),
+  };
+  return { told, carrier: new ByHand(), queue: new Queue(atOnce, hopes) };
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+test("no more run at once than may, and the next takes its place", async () => {
+  const { told, carrier, queue } = scene(2);
+  queue.add([item("a"), item("b"), item("c")], carrier);
+  assert.deepEqual(told, ["started a", "started b"]);
+  carrier.under.get("a")?.done(stored("a"));
+  await turn();
+  assert.deepEqual(told.slice(2), ["finished a", "started c"]);
+  carrier.under.get("b")?.done(stored("b"));
+  carrier.under.get("c")?.done(stored("c"));
+  await turn();
+  assert.equal(told.at(-1), "settled");
+  assert.equal(total(queue.transfers).done, 3);
+});
+
+test("a failed one can be tried again, and the others are done", async () => {
+  const { carrier, queue } = scene();
+  const [a] = queue.add([item("a"), item("b")], carrier);
+  carrier.under.get("a")?.fail(new Refusal("path-not-found", "gone"));
+  carrier.under.get("b")?.done(stored("b"));
+  await turn();
+  assert.equal(a?.state.kind, "failed");
+  assert.ok(queue.settled);
+  queue.retry(a);
+  assert.equal(a?.attempt, 2);
+  carrier.under.get("a")?.done(stored("a"));
+  await turn();
+  assert.equal(a?.state.kind, "done");
+});
+
+test("a cancelled one is stopped and its answer comes too late", async () => {
+  const { told, carrier, queue } = scene();
+  const [a] = queue.add([item("a")], carrier);
+  const under = carrier.under.get("a");
+  queue.cancel(a as Transfer);
+  assert.ok(under?.signal.aborted);
+  under?.done(stored("a"));
+  await turn();
+  assert.equal(a?.state.kind, "cancelled");
+  assert.deepEqual(told, ["started a", "cancelled a", "settled"]);
+  assert.equal(total(queue.transfers).files, 0);
+});
+
+test("a paused one makes room and goes on when it is resumed", async () => {
+  const { carrier, queue } = scene(1);
+  const [a, b] = queue.add([item("a"), item("b")], carrier);
+  queue.pause(a as Transfer);
+  await turn();
+  assert.equal(a?.state.kind, "paused");
+  assert.equal(b?.state.kind, "running");
+  carrier.under.get("b")?.done(stored("b"));
+  await turn();
+  assert.equal(queue.settled, false);
+  queue.resume(a);
+  assert.equal(a?.state.kind, "running");
+});
+
+test("bytes never go back, and the total knows when nobody knows", () => {
+  const { carrier, queue } = scene();
+  const [a, b] = queue.add([item("a"), item("b")], carrier);
+  carrier.under.get("a")?.report.arrived(40);
+  carrier.under.get("a")?.report.arrived(30);
+  assert.equal(a?.arrived, 40);
+  assert.equal(total(queue.transfers).known, false);
+  carrier.under.get("b")?.report.arrived(1000);
+  assert.equal(b?.arrived, 100, "no more than there are");
+  assert.deepEqual([total(queue.transfers).known, total(queue.transfers).arrived], [true, 140]);
+});
