@@ -183,35 +183,8 @@ fn the_package_holds_modules_and_types_and_nothing_else() {
     install("web/picker");
     install("web");
     let scratch = tempfile::tempdir().unwrap();
-    // Packed in a copy, so that nothing is left among the sources.
     let home = scratch.path().join("web/picker");
-    std::fs::create_dir_all(&home).unwrap();
-    for name in [
-        "src",
-        "build.mjs",
-        "package.json",
-        "tsconfig.json",
-        "tsconfig.types.json",
-    ] {
-        run(Command::new("cp")
-            .arg("-r")
-            .arg(root().join("web/picker").join(name))
-            .arg(&home));
-    }
-    for folder in ["web", "web/picker"] {
-        let modules = root().join(folder).join("node_modules");
-        std::os::unix::fs::symlink(modules, scratch.path().join(folder).join("node_modules"))
-            .unwrap();
-    }
-    let path = format!(
-        "{}:{}",
-        root().join("web/node_modules/.bin").display(),
-        std::env::var("PATH").unwrap()
-    );
-    let told = run(Command::new("npm")
-        .args(["pack", "--json"])
-        .env("PATH", path)
-        .current_dir(&home));
+    let told = packed_in(scratch.path(), &home);
     // What the build says comes before.
     let told = &told[told.find("[\n").expect("npm tells as JSON")..];
     let packed: serde_json::Value = serde_json::from_str(told).unwrap();
@@ -248,6 +221,36 @@ fn the_package_holds_modules_and_types_and_nothing_else() {
     assert!(!index.contains("from \"react\""));
     let react = std::fs::read_to_string(home.join("dist/npm/react.js")).unwrap();
     assert!(react.contains("from \"react\""));
+}
+
+/// Packs the package in a copy, so that nothing is left among the sources; answers what npm says.
+fn packed_in(scratch: &Path, home: &Path) -> String {
+    std::fs::create_dir_all(home).unwrap();
+    for name in [
+        "src",
+        "build.mjs",
+        "package.json",
+        "tsconfig.json",
+        "tsconfig.types.json",
+    ] {
+        run(Command::new("cp")
+            .arg("-r")
+            .arg(root().join("web/picker").join(name))
+            .arg(home));
+    }
+    for folder in ["web", "web/picker"] {
+        let modules = root().join(folder).join("node_modules");
+        std::os::unix::fs::symlink(modules, scratch.join(folder).join("node_modules")).unwrap();
+    }
+    let path = format!(
+        "{}:{}",
+        root().join("web/node_modules/.bin").display(),
+        std::env::var("PATH").unwrap()
+    );
+    run(Command::new("npm")
+        .args(["pack", "--json"])
+        .env("PATH", path)
+        .current_dir(home))
 }
 
 fn root() -> PathBuf {
