@@ -2,7 +2,8 @@
 //!
 //! Installs what it needs into `target/conformance` (from npm and PyPI) and runs the scripts in
 //! `tests/conformance/filestack_js` and `tests/conformance/filestack_python` against a real
-//! server, with a file picked and a webhook delivered.
+//! server, with a file picked and a webhook delivered. Those in `tests/conformance/uploads` upload
+//! files over TLS, through a front that lets one part fail.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,8 +13,9 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
     sync::Once,
     time::Duration,
 };
@@ -44,15 +46,176 @@ async fn the_javascript_sdk_of_the_third_generation_does_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_python_sdk_takes_the_server_for_filestack() {
-    let home = workshop("filestack_python");
-    if !home.join("bin/python").exists() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&home));
+async fn the_javascript_sdk_uploads_although_a_part_fails() {
+    uploads(13 << 20, "busy", |front, file| {
+        let mut command = Command::new("node");
+        let home = javascript();
+        command.args(["upload.mjs", "filestack-js", &front.origin]);
+        command.arg(&front.apikey).arg(file).current_dir(home);
+        command
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_javascript_sdk_of_the_third_generation_uploads_a_large_file() {
+    uploads(200 << 20, "busy", |front, file| {
+        let mut command = Command::new("node");
+        let home = javascript();
+        command.args(["upload.mjs", "filestack-js-3", &front.origin]);
+        command.arg(&front.apikey).arg(file).current_dir(home);
+        command
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_sdk_uploads_although_a_part_breaks_off() {
+    for size in [13 << 20, 200 << 20] {
+        uploads(size, "cut", |front, file| {
+            let mut command = Command::new(python().join("bin/python"));
+            command.arg(Path::new(SCRIPTS).join("uploads/upload.py"));
+            command.args([&front.origin, &front.apikey]).arg(file);
+            command
+        })
+        .await;
     }
+}
+
+/// A server behind TLS, as a client reaches it.
+struct Front {
+    origin: String,
+    apikey: String,
+}
+
+/// Has an SDK upload a file, once with and once without intelligent ingestion, and a small one,
+/// while one part fails. What it was answered, what lies there and what was told must agree.
+async fn uploads(size: usize, fault: &str, sdk: impl FnOnce(&Front, &Path) -> Command) {
+    let dir = tempfile::tempdir().unwrap();
+    let whole: Vec<u8> = (0..size).map(|n| (n * 31 + n / 251) as u8).collect();
+    let file = dir.path().join("whole.bin");
+    fs::write(&file, &whole).unwrap();
+    let dropbox = Dropbox::start(dir.path());
+    let port = processes::free_port();
+    let origin = format!("https://localhost:{port}");
+    let settings = [("LONGSHORE_PUBLIC_URL", origin.as_str())];
+    let service = Service::start(dir.path(), &dropbox.url, &settings);
+    let application = service.application();
+    let subscriber = Subscriber::start().await;
+    let hook = subscriber.url("/hook");
+    let apikey = application.apikey.as_str();
+    let add = ["endpoint", "add", "--apikey", apikey, "--url", &hook];
+    service.run(&[&add[..], &["--event", "fp.upload", "--json"]].concat());
+    let (_front, certificate) = front(dir.path(), port, &service.url, fault);
+    let front = Front {
+        origin,
+        apikey: apikey.to_owned(),
+    };
+    let mut sdk = sdk(&front, &file);
+    sdk.env("NODE_EXTRA_CA_CERTS", &certificate)
+        .env("REQUESTS_CA_BUNDLE", &certificate);
+    let output = sdk.output().unwrap();
+    let heard = String::from_utf8_lossy(&output.stderr);
+    let log = service.running.read_log();
+    assert!(output.status.success(), "{heard}\n{log}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert_eq!(answers.len(), 3, "{said}");
+    for (answer, bytes) in answers.iter().zip([&whole[..], &whole, b"small"]) {
+        let handle = answer["handle"].as_str().unwrap();
+        let read = processes::http().get(format!("{}/{handle}", service.url));
+        let read = read.send().await.unwrap().bytes().await.unwrap();
+        assert!(read == bytes, "{answer}");
+        assert_eq!(answer["status"], "Stored");
+    }
+    assert!(answers[1]["key"].as_str().unwrap().contains("/"));
+    eventually("events arrive", Duration::from_secs(20), async || {
+        subscriber.received("/hook").len() == 3
+    })
+    .await;
+    let told: Value = serde_json::from_slice(&subscriber.received("/hook")[0].body).unwrap();
+    assert_eq!(told["text"]["client"], "Computer");
+    assert_eq!(told["text"]["size"], size);
+}
+
+/// A TLS front with a certificate of its own, which ends with the test.
+fn front(dir: &Path, port: u16, upstream: &str, fault: &str) -> (Ended, PathBuf) {
+    let (certificate, key) = (dir.join("front.pem"), dir.join("front.key"));
+    run(Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args(["-subj", "/CN=localhost", "-addext"])
+        .arg("subjectAltName=DNS:localhost")
+        .args(["-keyout".as_ref(), key.as_os_str()])
+        .args(["-out".as_ref(), certificate.as_os_str()]));
+    let (_, upstream) = upstream.rsplit_once(':').unwrap();
+    let mut command = Command::new("python3");
+    command
+        .arg(Path::new(SCRIPTS).join("uploads/front.py"))
+        .args([&port.to_string(), upstream])
+        .args([&certificate, &key])
+        .arg(fault)
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "ready");
+    (Ended(child), certificate)
+}
+
+/// A child that ends with its owner.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Where the SDK for Python is installed.
+fn python() -> PathBuf {
+    static INSTALLED: Once = Once::new();
+    let home = workshop("filestack_python");
+    INSTALLED.call_once(|| {
+        if !home.join("bin/python").exists() {
+            run(Command::new("python3").args(["-m", "venv"]).arg(&home));
+        }
+        let wanted = Path::new(SCRIPTS).join("filestack_python/requirements.txt");
+        run(Command::new(home.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(wanted));
+    });
+    home
+}
+
+/// Where the SDKs for JavaScript are installed, with our scripts beside them.
+fn javascript() -> PathBuf {
+    static INSTALLED: Once = Once::new();
+    let home = workshop("filestack_js");
+    INSTALLED.call_once(|| {
+        let scripts = Path::new(SCRIPTS).join("filestack_js");
+        for name in ["package.json", "package-lock.json", "check.mjs"] {
+            fs::copy(scripts.join(name), home.join(name)).unwrap();
+        }
+        let upload = Path::new(SCRIPTS).join("uploads/upload.mjs");
+        fs::copy(upload, home.join("upload.mjs")).unwrap();
+        run(Command::new("npm")
+            .args(["ci", "--silent", "--no-audit", "--no-fund"])
+            .current_dir(&home));
+    });
+    home
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_sdk_takes_the_server_for_filestack() {
+    let home = python();
     let scripts = Path::new(SCRIPTS).join("filestack_python");
-    run(Command::new(home.join("bin/pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-        .arg(scripts.join("requirements.txt")));
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::start(dir.path()).await;
     run(Command::new(home.join("bin/python"))
@@ -61,17 +224,7 @@ async fn the_python_sdk_takes_the_server_for_filestack() {
 }
 
 async fn check_javascript(module: &str) {
-    static INSTALLED: Once = Once::new();
-    let home = workshop("filestack_js");
-    INSTALLED.call_once(|| {
-        let scripts = Path::new(SCRIPTS).join("filestack_js");
-        for name in ["package.json", "package-lock.json", "check.mjs"] {
-            fs::copy(scripts.join(name), home.join(name)).unwrap();
-        }
-        run(Command::new("npm")
-            .args(["ci", "--silent", "--no-audit", "--no-fund"])
-            .current_dir(&home));
-    });
+    let home = javascript();
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::start(dir.path()).await;
     run(Command::new("node")
@@ -202,7 +355,8 @@ fn workshop(name: &str) -> PathBuf {
     home
 }
 
-fn run(command: &mut Command) {
+/// Runs a command to its end and answers what it printed.
+fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(
         output.status.success(),
@@ -210,4 +364,5 @@ fn run(command: &mut Command) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8(output.stdout).unwrap()
 }
