@@ -52,7 +52,9 @@ const PLAN: &[(&str, &[&str])] = &[
     ),
     (
         "uploading",
-        &["clock", "database", "access", "storage", "files", "events"],
+        &[
+            "clock", "database", "outbound", "access", "storage", "files", "events",
+        ],
     ),
     (
         "webhooks",

@@ -51,7 +51,11 @@ async fn the_javascript_sdk_uploads_although_a_part_fails() {
         let mut command = Command::new("node");
         let home = javascript();
         command.args(["upload.mjs", "filestack-js", &front.origin]);
-        command.arg(&front.apikey).arg(file).current_dir(home);
+        command
+            .arg(&front.apikey)
+            .arg(file)
+            .arg(&front.links)
+            .current_dir(home);
         command
     })
     .await;
@@ -63,7 +67,11 @@ async fn the_javascript_sdk_of_the_third_generation_uploads_a_large_file() {
         let mut command = Command::new("node");
         let home = javascript();
         command.args(["upload.mjs", "filestack-js-3", &front.origin]);
-        command.arg(&front.apikey).arg(file).current_dir(home);
+        command
+            .arg(&front.apikey)
+            .arg(file)
+            .arg(&front.links)
+            .current_dir(home);
         command
     })
     .await;
@@ -75,7 +83,10 @@ async fn the_python_sdk_uploads_although_a_part_breaks_off() {
         uploads(size, "cut", |front, file| {
             let mut command = Command::new(python().join("bin/python"));
             command.arg(Path::new(SCRIPTS).join("uploads/upload.py"));
-            command.args([&front.origin, &front.apikey]).arg(file);
+            command
+                .args([&front.origin, &front.apikey])
+                .arg(file)
+                .arg(&front.links);
             command
         })
         .await;
@@ -86,10 +97,12 @@ async fn the_python_sdk_uploads_although_a_part_breaks_off() {
 struct Front {
     origin: String,
     apikey: String,
+    /// The origin from which the server fetches its own files.
+    links: String,
 }
 
-/// Has an SDK upload a file, once with and once without intelligent ingestion, and a small one,
-/// while one part fails. What it was answered, what lies there and what was told must agree.
+/// Has an SDK upload a file, once with and once without intelligent ingestion, a small one
+/// and a link, while one part fails. What it was answered, what lies there and what was told must agree.
 async fn uploads(size: usize, fault: &str, sdk: impl FnOnce(&Front, &Path) -> Command) {
     let dir = tempfile::tempdir().unwrap();
     let whole: Vec<u8> = (0..size).map(|n| (n * 31 + n / 251) as u8).collect();
@@ -110,6 +123,7 @@ async fn uploads(size: usize, fault: &str, sdk: impl FnOnce(&Front, &Path) -> Co
     let front = Front {
         origin,
         apikey: apikey.to_owned(),
+        links: service.url.clone(),
     };
     let mut sdk = sdk(&front, &file);
     sdk.env("NODE_EXTRA_CA_CERTS", &certificate)
@@ -123,8 +137,8 @@ async fn uploads(size: usize, fault: &str, sdk: impl FnOnce(&Front, &Path) -> Co
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    assert_eq!(answers.len(), 3, "{said}");
-    for (answer, bytes) in answers.iter().zip([&whole[..], &whole, b"small"]) {
+    assert_eq!(answers.len(), 4, "{said}");
+    for (answer, bytes) in answers.iter().zip([&whole[..], &whole, b"small", &whole]) {
         let handle = answer["handle"].as_str().unwrap();
         let read = processes::http().get(format!("{}/{handle}", service.url));
         let read = read.send().await.unwrap().bytes().await.unwrap();
@@ -133,7 +147,7 @@ async fn uploads(size: usize, fault: &str, sdk: impl FnOnce(&Front, &Path) -> Co
     }
     assert!(answers[1]["key"].as_str().unwrap().contains("/"));
     eventually("events arrive", Duration::from_secs(20), async || {
-        subscriber.received("/hook").len() == 3
+        subscriber.received("/hook").len() == 4
     })
     .await;
     let told: Value = serde_json::from_slice(&subscriber.received("/hook")[0].body).unwrap();

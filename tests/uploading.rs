@@ -12,8 +12,11 @@ mod file_service;
 mod uploading {
     mod completing;
     mod forms;
+    mod links;
     mod over;
     mod parts;
     mod refused;
     pub mod sender;
+    mod shelf;
+    mod whole;
 }

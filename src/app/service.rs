@@ -264,7 +264,7 @@ pub async fn build(
             events: events.clone(),
         },
     );
-    let uploading = uploading(settings, tools, &storage, &catalog, &events);
+    let uploading = uploading(settings, tools, &storage, &catalog, &events)?;
     Ok(Edge {
         outbound: tokio::runtime::Handle::current(),
         ready: true.into(),
@@ -314,7 +314,7 @@ fn uploading(
     storage: &Storage,
     catalog: &Catalog,
     events: &Events,
-) -> Uploading {
+) -> anyhow::Result<Uploading> {
     let rooms = uploading::Rooms {
         clock: tools.clock.clone(),
         database: tools.database.clone(),
@@ -323,9 +323,10 @@ fn uploading(
         catalog: catalog.clone(),
         events: events.clone(),
         master_key: tools.master_key.clone(),
+        outbound: Outbound::new(&settings.outbound)?,
     };
     let most = settings.files.max_file_size.as_u64();
-    Uploading::new(settings.uploading.clone(), most, rooms)
+    Ok(Uploading::new(settings.uploading.clone(), most, rooms))
 }
 
 fn account_of(connections: Connections) -> AccountOf {

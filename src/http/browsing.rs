@@ -5,7 +5,6 @@
 //! the address of the consent page, or `error`; one cloud's error does not keep another's
 //! listing away, so the status is 200 for all of these.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use serde_json::Value;
 
 use super::cloud_request::CloudRequest;
 use super::edge::Edge;
+use super::links;
 use super::problem::{Problem, Refusal};
 use crate::access::Application;
 use crate::connections::{Absence, Connection, ConnectionError, Connections, Intent, Session};
@@ -150,7 +150,7 @@ fn limit(part: &CloudRequest) -> Result<Option<usize>, Problem> {
     }
 }
 
-/// What lies at one path of a cloud. What lies behind a URL is not answered here.
+/// What lies at one path of a cloud, or under an address.
 pub(super) async fn metadata(
     edge: web::Data<Edge>,
     request: HttpRequest,
@@ -158,13 +158,7 @@ pub(super) async fn metadata(
 ) -> Result<HttpResponse, Refusal> {
     let asked = CloudRequest::read(body.into_inner())?;
     if asked.text("url")?.is_some() {
-        // Who asks is checked all the same, so that a wrong key is told as one.
-        let application = asked.application(&edge, &request).await?;
-        asked.may_pick(&application, &edge)?;
-        let message = "the metadata of a url is not served yet; a file of a cloud is: \
-             {\"clouds\": {\"dropbox\": {\"path\": …}}}";
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(Problem::new(status, "url-metadata-unsupported", message).into());
+        return links::metadata(&edge, &request, &asked).await;
     }
     let mut questions = Vec::new();
     for (name, part) in asked.clouds()? {

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use futures_util::{Stream, StreamExt, pin_mut, stream};
 use tokio::sync::mpsc;
 
@@ -48,6 +49,16 @@ impl Feeder {
                 return;
             }
         }
+    }
+}
+
+/// Feeds a body to the work that takes it, until the work is done: a refusal need not wait for the
+/// rest of the body.
+pub(super) async fn until<T>(work: impl Future<Output = T>, feed: impl Future<Output = ()>) -> T {
+    pin_mut!(work, feed);
+    match select(work, feed).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(((), work)) => work.await,
     }
 }
 

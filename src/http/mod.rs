@@ -18,6 +18,7 @@ mod edge;
 mod files;
 mod health;
 mod incoming;
+mod links;
 mod management;
 mod metrics;
 mod openapi;
@@ -77,6 +78,9 @@ fn routes(config: &mut ServiceConfig) {
         .route("/progress", web::post().to(picks::progress))
         .route("/link/", web::post().to(picks::link))
         .route("/link", web::post().to(picks::link))
+        // Servers and pages that store a link or a whole file.
+        .route("/process", web::post().to(links::process))
+        .route("/api/store/{provider}", web::post().to(links::store))
         // Devices: Filestack's upload API.
         .route("/multipart/start", web::post().to(uploads::start))
         .route("/multipart/upload", web::post().to(uploads::upload))

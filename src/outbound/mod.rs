@@ -5,11 +5,13 @@
 //! the URL and judges a host that is an address already (such hosts never reach a resolver);
 //! `resolver.rs` looks names up and hands the connector vetted addresses only, so that a name
 //! cannot change its mind between check and connection; this file bounds time and size, follows
-//! no redirect, asks no proxy, and looks once more at the address that answered.
+//! no redirect, asks no proxy, and looks once more at the address that answered. `fetch.rs` reads
+//! what lies there, and follows redirects by judging each place anew.
 //!
-//! Uses none of our rooms. Used by `webhooks` and everything that fetches by URL.
+//! Uses none of our rooms. Used by `webhooks` and `uploading`.
 
 mod address;
+mod fetch;
 mod resolver;
 mod settings;
 mod target;
@@ -23,6 +25,7 @@ use bytes::Bytes;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use address::Rules;
+pub use fetch::{Fetch, Fetched};
 pub use settings::Settings;
 pub use target::Target;
 

@@ -17,6 +17,7 @@ use crate::database::Database;
 use crate::events::{Event, Events, Happening};
 use crate::files::claims::Ground;
 use crate::files::{Catalog, Handle, Kind, StoredFile, garbage};
+use crate::outbound::Outbound;
 use crate::storage::{Piece, Storage, StorageError, StorageKey};
 
 /// How often an upload that another node puts together is looked at.
@@ -41,7 +42,9 @@ pub(super) struct Inner {
     pub catalog: Catalog,
     pub events: Events,
     pub master_key: MasterKey,
+    pub outbound: Outbound,
     pub ledger: Ledger,
+    pub fetching: Semaphore,
     pub receiving: Semaphore,
     joining: Semaphore,
     running: Mutex<HashMap<i64, watch::Receiver<Outcome>>>,
@@ -65,6 +68,8 @@ pub struct Rooms {
     pub events: Events,
     /// Seals the leave to send a part.
     pub master_key: MasterKey,
+    /// Fetches what links lead to.
+    pub outbound: Outbound,
 }
 
 /// How a completion was answered.
@@ -94,6 +99,8 @@ impl Uploading {
             catalog: rooms.catalog,
             events: rooms.events,
             master_key: rooms.master_key,
+            outbound: rooms.outbound,
+            fetching: Semaphore::new(settings.max_fetching),
             ledger,
             receiving: Semaphore::new(settings.max_receiving),
             joining: Semaphore::new(settings.max_joining),
@@ -125,9 +132,17 @@ impl Uploading {
     /// # Errors
     /// An [`UploadError`]; the upload stays open where sending something again can help.
     pub async fn complete(&self, completion: Completion) -> Result<Completed, UploadError> {
-        let begun = Instant::now();
         let application = completion.application.as_deref();
-        let mut entry = self.find(&completion.upload_id, application).await?;
+        let entry = self.find(&completion.upload_id, application).await?;
+        self.bring_to_an_end(entry, &completion).await
+    }
+
+    pub(super) async fn bring_to_an_end(
+        &self,
+        mut entry: Entry,
+        completion: &Completion,
+    ) -> Result<Completed, UploadError> {
+        let begun = Instant::now();
         loop {
             if let Some(running) = self.running(entry.id) {
                 return self.wait(running, begun).await;
@@ -138,7 +153,7 @@ impl Uploading {
                     let file = self.inner.catalog.find(&entry.handle).await?;
                     return Ok(Completed::Stored(Box::new(file)));
                 }
-                State::Open => Some(self.agree(&entry, &completion).await?),
+                State::Open => Some(self.agree(&entry, completion).await?),
                 State::Completing if free => Some(entry.agreed.clone()),
                 State::Completing => None,
             };
@@ -368,7 +383,7 @@ impl Uploading {
             application_id: entry.application_id,
             kind: Kind::Stored,
             provider: storage.provider().to_owned(),
-            client: "Computer".to_owned(),
+            client: wanted.client.clone(),
             container: wanted.store.container(&storage.container()),
             storage_key: key.to_string(),
             storage_path: wanted.store.path.clone(),
@@ -382,7 +397,7 @@ impl Uploading {
             exif: None,
             upload_tags: entry.agreed.upload_tags.clone(),
             connection_id: None,
-            source_path: String::new(),
+            source_path: wanted.source.clone(),
             source_id: String::new(),
             source_rev: String::new(),
             version: 1,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::access::{AccessError, SealError};
 use crate::database::DatabaseError;
 use crate::files::{BadOption, FileError};
+use crate::outbound::OutboundError;
 use crate::storage::StorageError;
 
 /// Why a part or a file was not taken.
@@ -51,6 +52,15 @@ pub enum UploadError {
     /// The policy that came with the completion does not allow this file.
     #[error("{0}")]
     Refused(AccessError),
+    /// The link cannot be followed: its address is wrong, or leads where nobody may be sent.
+    #[error("the link cannot be fetched: {0}")]
+    Link(OutboundError),
+    /// What answers under the link has no such file.
+    #[error("the link was answered with the status {0}")]
+    LinkStatus(u16),
+    /// The same idempotency key came with another request.
+    #[error("this idempotency key belongs to another request")]
+    OtherRequest,
     /// Another node completes this upload.
     #[error("the upload is completed elsewhere")]
     LeaseLost,

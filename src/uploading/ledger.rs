@@ -13,7 +13,6 @@ use sqlx::any::AnyRow;
 
 use super::pieces::StoredPiece;
 use super::request::{Agreed, Wanted};
-use super::ticket::Leave;
 use super::{Settings, UploadError};
 use crate::access::{Application, ApplicationId, random_name};
 use crate::clock::Clock;
@@ -91,6 +90,9 @@ impl Ledger {
     }
 
     /// Writes an upload down.
+    ///
+    /// # Errors
+    /// [`UploadError::Database`] with a duplicate when the token is known already.
     pub async fn open(
         &self,
         application: &Application,
@@ -207,11 +209,11 @@ impl Ledger {
     /// largest file that is taken.
     pub async fn keep_piece(
         &self,
-        leave: &Leave,
+        id: i64,
         piece: StoredPiece,
         most: u64,
     ) -> Result<Kept, UploadError> {
-        let (id, clock) = (leave.upload, self.clock.clone());
+        let clock = self.clock.clone();
         let most_pieces = i64::from(self.settings.max_pieces);
         self.database
             .write(move |tx| {

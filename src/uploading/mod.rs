@@ -1,11 +1,12 @@
-//! Files that clients send: from a device, in parts.
+//! Files that clients send: from a device, in parts or as a whole, or as a link.
 //!
 //! The journey of an upload, as told by the files of this room: `request.rs` says what is to come
 //! and where it is to lie; `ledger.rs` writes the upload down before the first byte, knows its
 //! pieces and who puts them together; `ticket.rs` is the leave to send one piece; `receiving.rs`
 //! takes a piece in and checks it; `pieces.rs` sees whether all of them make a file;
 //! `completing.rs` joins them and ends in the one transaction that makes file, event and finished
-//! upload true together; `upkeep.rs` takes up what a dead node left and removes what was never
+//! upload true together; `whole.rs` does all of that at once for a file that comes in one piece, and
+//! `link.rs` fetches one from an address; `upkeep.rs` takes up what a dead node left and removes what was never
 //! finished.
 //!
 //! A piece is an object of its own, held in the list of garbage: no crash leaves one behind for
@@ -13,16 +14,18 @@
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
-//! Uses `clock`, `database`, `access`, `storage`, `files`, `events`. Used by `http`.
+//! Uses `clock`, `database`, `outbound`, `access`, `storage`, `files`, `events`. Used by `http`.
 
 mod completing;
 mod error;
 mod ledger;
+mod link;
 mod pieces;
 mod receiving;
 mod request;
 mod ticket;
 mod upkeep;
+mod whole;
 
 use std::time::Duration;
 
@@ -30,6 +33,7 @@ use serde::Deserialize;
 
 pub use completing::{Completed, Rooms, Uploading};
 pub use error::UploadError;
+pub use link::{LinkFacts, LinkRequest};
 pub use receiving::Started;
 pub use request::{Completion, PieceRequest, StartRequest};
 pub use ticket::Ticket;
@@ -53,6 +57,19 @@ pub struct Settings {
     /// How long a completion waits for the file before the client is told to ask again.
     #[serde(with = "humantime_serde")]
     pub completion_wait: Duration,
+    /// Links that this node fetches at once; further ones wait.
+    pub max_fetching: usize,
+    /// How long the answer to a link may take to begin.
+    #[serde(with = "humantime_serde")]
+    pub link_answer_timeout: Duration,
+    /// How long nothing may come while a link is fetched.
+    #[serde(with = "humantime_serde")]
+    pub link_silence: Duration,
+    /// How long a link may be fetched.
+    #[serde(with = "humantime_serde")]
+    pub link_deadline: Duration,
+    /// Redirects of a link that are followed.
+    pub link_redirects: u32,
     /// How long a completion stays with a node that no longer says it is alive.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,

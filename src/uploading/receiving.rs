@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use md5::{Digest as _, Md5};
 
-use super::ledger::{Kept, State};
+use super::ledger::{Entry, Kept, State};
 use super::pieces::StoredPiece;
 use super::ticket::Leave;
 use super::{PieceRequest, StartRequest, Ticket, UploadError, Uploading};
@@ -29,6 +29,16 @@ pub struct Started {
     pub upload_id: String,
     /// Container and key under which the file will lie, should nothing come between.
     pub place: String,
+}
+
+/// What is said of a piece before it comes.
+pub(super) struct Said {
+    pub part: u32,
+    /// Where in its part it begins.
+    pub offset: u64,
+    pub size: Option<u64>,
+    /// Hex.
+    pub md5: Option<String>,
 }
 
 struct Digest(Md5);
@@ -127,27 +137,44 @@ impl Uploading {
         if entry.state != State::Open {
             return Err(UploadError::Closed);
         }
+        let said = Said {
+            part,
+            offset: leave.offset,
+            size: Some(leave.size),
+            md5: leave.md5,
+        };
+        self.take_in(&entry, said, body).await
+    }
+
+    /// Streams a piece of an open upload into the storage and writes it down; answers its digest.
+    pub(super) async fn take_in<S>(
+        &self,
+        entry: &Entry,
+        said: Said,
+        body: S,
+    ) -> Result<String, UploadError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send,
+    {
         let turns = &self.inner.receiving;
         let _turn = turns.acquire().await.map_err(|_| UploadError::LeaseLost)?;
-        let key = StorageKey::parse(&format!("{FOLDER}/{}_{part}", Handle::generate()))?;
+        let key = format!("{FOLDER}/{}_{}", Handle::generate(), said.part);
+        let key = StorageKey::parse(&key)?;
         self.inner.ledger.hold_piece(&key, entry.expires_at).await?;
         let limit = entry.wanted.limit(self.inner.max_file_size);
         let outcome = async {
-            let md5 = self.store(&leave, &key, body).await?;
+            let (size, md5) = self.store(&said, limit, &key, body).await?;
             let piece = StoredPiece {
-                part,
-                offset: leave.offset,
-                size: leave.size,
+                part: said.part,
+                offset: said.offset,
+                size,
                 md5: md5.clone(),
                 storage_key: key.to_string(),
             };
-            match self.inner.ledger.keep_piece(&leave, piece, limit).await? {
+            match self.inner.ledger.keep_piece(entry.id, piece, limit).await? {
                 Kept::Noted => Ok(md5),
                 Kept::Closed => Err(UploadError::Closed),
-                Kept::TooLarge(limit) => Err(UploadError::Size {
-                    size: limit.saturating_add(1),
-                    limit,
-                }),
+                Kept::TooLarge(limit) => Err(too_large(limit)),
                 Kept::TooMany => {
                     let most = self.inner.settings.max_pieces;
                     let why = format!("an upload has at most {most} parts");
@@ -164,13 +191,14 @@ impl Uploading {
         outcome
     }
 
-    /// Streams a piece into the storage and answers its digest.
+    /// Streams a piece into the storage and answers its size and digest.
     async fn store<S>(
         &self,
-        leave: &Leave,
+        said: &Said,
+        limit: u64,
         key: &StorageKey,
         body: S,
-    ) -> Result<String, UploadError>
+    ) -> Result<(u64, String), UploadError>
     where
         S: Stream<Item = io::Result<Bytes>> + Send,
     {
@@ -179,22 +207,25 @@ impl Uploading {
         let upload_id = format!("part-{now}-{}", random_name(8));
         let put = Put {
             upload_id: &upload_id,
-            max_size: leave.size,
+            max_size: said.size.unwrap_or(limit),
             overwrite: true,
         };
         let stored = self.inner.storage.put(key, body, put, Digest(Md5::new()));
-        let (size, digest) = stored.await.map_err(|error| match error {
-            StorageError::Incomplete { message } => UploadError::BrokenOff(message),
-            StorageError::TooLarge { limit } => other_length(limit.saturating_add(1), limit),
-            other => other.into(),
+        let (size, digest) = stored.await.map_err(|error| match (error, said.size) {
+            (StorageError::Incomplete { message }, _) => UploadError::BrokenOff(message),
+            (StorageError::TooLarge { limit }, None) => too_large(limit),
+            (StorageError::TooLarge { limit }, Some(size)) => {
+                other_length(limit.saturating_add(1), size)
+            }
+            (other, _) => other.into(),
         })?;
-        if size != leave.size {
-            return Err(other_length(size, leave.size));
+        if let Some(announced) = said.size.filter(|announced| *announced != size) {
+            return Err(other_length(size, announced));
         }
         let md5 = hex::encode(digest.0.finalize());
-        match &leave.md5 {
+        match &said.md5 {
             Some(said) if *said != md5 => Err(UploadError::WrongDigest),
-            _ => Ok(md5),
+            _ => Ok((size, md5)),
         }
     }
 
@@ -221,6 +252,13 @@ impl Uploading {
                 "part {part} is not all there"
             ))),
         }
+    }
+}
+
+fn too_large(limit: u64) -> UploadError {
+    UploadError::Size {
+        size: limit.saturating_add(1),
+        limit,
     }
 }
 

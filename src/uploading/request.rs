@@ -38,6 +38,14 @@ pub struct StartRequest {
 /// What is kept of the beginning.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(super) struct Wanted {
+    /// What the events call the file's source.
+    pub client: String,
+    /// Where it came from, for a person's eyes.
+    #[serde(default)]
+    pub source: String,
+    /// Tells a repeated request from another under the same idempotency key.
+    #[serde(default)]
+    pub asked: String,
     pub filename: String,
     pub mimetype: String,
     pub size: Option<u64>,
@@ -61,6 +69,9 @@ impl StartRequest {
         };
         let policy = self.policy.as_ref();
         let wanted = Wanted {
+            client: "Computer".to_owned(),
+            source: String::new(),
+            asked: String::new(),
             filename,
             mimetype,
             size: self.size,

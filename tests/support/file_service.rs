@@ -59,6 +59,8 @@ pub struct Options {
     /// None: the usual one.
     pub storage: Option<longshore::storage::Settings>,
     pub uploading: fn(&mut longshore::uploading::Settings),
+    /// Whether links and webhooks may lead to this machine.
+    pub to_loopback: bool,
 }
 
 impl Default for Options {
@@ -69,6 +71,7 @@ impl Default for Options {
             dropbox_url: "http://127.0.0.1:1".to_owned(),
             storage: None,
             uploading: |_| {},
+            to_loopback: false,
         }
     }
 }
@@ -357,6 +360,9 @@ fn settings(options: &Options, folder: &Path, stores: Option<&Stores>) -> Settin
     folder.clone_into(&mut settings.server.data_dir);
     if let Some(storage) = &options.storage {
         settings.storage = storage.clone();
+    }
+    if options.to_loopback {
+        settings.outbound.allowed_private_networks = vec!["127.0.0.0/8".parse().unwrap()];
     }
     settings.uploading.sweep_interval = Duration::from_millis(200);
     (options.uploading)(&mut settings.uploading);

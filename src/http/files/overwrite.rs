@@ -8,8 +8,7 @@ use std::time::Duration;
 use actix_multipart::{Field, Multipart};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::future::{Either, select};
-use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, pin_mut, stream};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use super::conditions::Version;
@@ -245,13 +244,7 @@ where
         collect_soon(overwriting.garbage.clone());
         outcome
     });
-    let feed = feeder.feed(body);
-    pin_mut!(work, feed);
-    match select(work, feed).await {
-        // A refusal need not wait for the rest of the body.
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(((), work)) => work.await,
-    }
+    incoming::until(work, feeder.feed(body)).await
 }
 
 /// A key of its own for the new bytes, beside the old ones.

@@ -10,6 +10,7 @@ use crate::connections::ConnectionError;
 use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
 use crate::files::{ContentError, FileError, InspectError};
+use crate::outbound::OutboundError;
 use crate::picking::PickError;
 use crate::picking::browse::BrowseError;
 use crate::storage::StorageError;
@@ -258,6 +259,17 @@ impl From<UploadError> for Problem {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file-size", message)
             }
             E::Size { .. } => Self::new(bad, "file-size", message),
+            E::Link(OutboundError::BadUrl(_) | OutboundError::NotAllowed) => {
+                Self::new(bad, "link-refused", message)
+            }
+            E::LinkStatus(400..500) => Self::new(bad, "link-refused", message),
+            E::Link(_) | E::LinkStatus(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "link-unreachable", message)
+            }
+            E::OtherRequest => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, "idempotency-key-reused", message)
+            }
             E::PathTaken => Self::new(StatusCode::CONFLICT, "path-taken", message),
             E::TooMany(wait) => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-uploads", message)

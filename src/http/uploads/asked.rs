@@ -18,10 +18,14 @@ use crate::uploading::PieceRequest;
 /// Parts in one list at most; more than any upload has.
 const MOST_PARTS: usize = 10_000;
 
-/// Where and how the file is to be stored. What is not known is passed over, `null` is as good as
-/// absent.
+/// Where and how the file is to be stored.
 pub(super) fn store(asked: &CloudRequest) -> Result<StoreOptions, Problem> {
-    let Some(store) = asked.value("store") else {
+    store_options(asked.value("store"))
+}
+
+/// The members of a `store` object. What is not known is passed over, `null` is as good as absent.
+pub(in crate::http) fn store_options(store: Option<&Value>) -> Result<StoreOptions, Problem> {
+    let Some(store) = store else {
         return Ok(StoreOptions::default());
     };
     let Value::Object(members) = store else {
@@ -76,7 +80,7 @@ pub(super) fn size(asked: &CloudRequest, name: &str) -> Result<Option<u64>, Prob
 
 /// The integrator's tags; `null` where none came. Go sends a list of texts, which name nothing:
 /// an empty one is no tags.
-pub(super) fn tags(asked: &CloudRequest) -> Result<Value, Problem> {
+pub(in crate::http) fn tags(asked: &CloudRequest) -> Result<Value, Problem> {
     match asked.value("upload_tags") {
         None => Ok(Value::Null),
         Some(Value::Array(list)) if list.is_empty() => Ok(Value::Null),

@@ -9,8 +9,6 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::future::{Either, select};
-use futures_util::pin_mut;
 use serde_json::{Map, Value, json};
 
 use super::picks::{Place, authorize, picked};
@@ -21,6 +19,8 @@ use crate::uploading::{Completed, StartRequest, Ticket};
 
 mod asked;
 mod body;
+
+pub(super) use asked::{store_options, tags};
 
 /// Where files lie, for clients that want to know; one store is configured, whatever is asked.
 const REGION: &str = "us-east-1";
@@ -119,13 +119,7 @@ pub(super) async fn put(
             .receive(&authorization, part, length, said, stream)
             .await
     });
-    let feed = feeder.feed(payload);
-    pin_mut!(work, feed);
-    let md5 = match select(work, feed).await {
-        // A refusal need not wait for the rest of the body.
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(((), work)) => work.await,
-    }?;
+    let md5 = incoming::until(work, feeder.feed(payload)).await?;
     // Exactly 200 and an ETag in quotes, as S3 answers: SDKs look for both.
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, format!("\"{md5}\"")))
