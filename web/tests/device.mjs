@@ -1,9 +1,9 @@
-// Files of the device: chosen, dropped, pasted, edited, uploaded in parts, stopped and gone on
-// with, and what is stored is what was given.
+// Files of the device: chosen, dropped, edited, uploaded in parts, stopped and gone on with; and
+// files that a link leads to. What is stored is what was given.
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { inBrowser, openDemo, until } from "./browser.mjs";
+import { DEMO, inBrowser, openDemo, until } from "./browser.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -167,9 +167,68 @@ async function paused(page) {
   assert.ok(asked.length < 14, `parts asked for: ${asked.join(" ")}`);
 }
 
+/**
+ * An address that leads nowhere is told; one that leads to a file is fetched by the server.
+ * @param {Page} page
+ */
+async function linked(page) {
+  await open(page, { fromSources: ["url"] });
+  const field = page.getByLabel("Enter a URL");
+  await field.fill("harbor");
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("alert").getByText("This is not the address of a file").waitFor();
+  await field.fill(`${DEMO}/icons/none-of-these.svg`);
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByText("404").first().waitFor();
+  await field.fill(`${DEMO}/icons/pdf.svg`);
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByText("Selected Files").waitFor();
+  await page.getByRole("button", { name: "Upload" }).click();
+  const file = (await result(page)).filesUploaded[0];
+  assert.ok(file);
+  assert.deepEqual([file.filename, file.source, file.originalPath], ["pdf.svg", "url", `${DEMO}/icons/pdf.svg`]);
+  const bytes = async (/** @type {string} */ url) => (await (await page.context().request.get(url)).body()).toString();
+  assert.equal(await bytes(file.url), await bytes(`${DEMO}/icons/pdf.svg`));
+}
+
+/**
+ * A place in the page takes files and sends them off at once, one drop after the other.
+ * @param {Page} page
+ */
+async function intoPane(page) {
+  await page.evaluate(() => {
+    const place = document.createElement("div");
+    place.id = "pane";
+    document.body.prepend(place);
+    const demo = /** @type {any} */ (window);
+    demo.told = [];
+    const client = demo.longshore.init(document.querySelector("#pick")?.getAttribute("data-apikey"));
+    const dropPane = {
+      onSuccess: (/** @type {{filename: string}[]} */ files) => demo.told.push(...files.map((file) => file.filename)),
+      onProgress: (/** @type {number} */ percent) => (demo.percent = percent),
+    };
+    demo.pane = client.picker({ displayMode: "dropPane", container: "pane", maxFiles: 2, accept: [".txt"], dropPane });
+    return demo.pane.open();
+  });
+  const pane = page.locator("#pane");
+  const text = (/** @type {string} */ name) => ({ name, mimeType: "text/plain", buffer: Buffer.from(name) });
+  for (const name of ["one.txt", "two.txt"]) {
+    await pane.locator("input").setInputFiles([text(name)]);
+    await page.waitForFunction((name) => /** @type {any} */ (window).told.includes(name), name);
+    await pane.getByText("1 file stored").waitFor();
+  }
+  await pane.locator("input").setInputFiles([{ ...text("three.pdf"), mimeType: "application/pdf" }]);
+  await pane.getByText("three.pdf is not an accepted file type").waitFor();
+  assert.deepEqual(await page.evaluate(() => [/** @type {any} */ (window).told, /** @type {any} */ (window).percent]), [["one.txt", "two.txt"], 100]);
+  await page.evaluate(() => /** @type {any} */ (window).pane.close());
+  assert.equal(await pane.locator("> *").count(), 0);
+}
+
 await inBrowser("device", async (context) => {
   const page = await openDemo(context);
   await chosen(page);
   await edited(page);
   await paused(page);
+  await linked(page);
+  await intoPane(page);
 });
