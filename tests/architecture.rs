@@ -53,7 +53,7 @@ const PLAN: &[(&str, &[&str])] = &[
     (
         "uploading",
         &[
-            "clock", "database", "outbound", "access", "storage", "files", "events",
+            "clock", "figures", "database", "outbound", "access", "storage", "files", "events",
         ],
     ),
     (

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::sync::{Semaphore, watch};
 
+use super::figures;
 use super::ledger::{Entry, Ledger, State};
 use super::pieces::{StoredPiece, check_size, in_order, last_part};
 use super::request::Agreed;
@@ -291,9 +292,13 @@ impl Uploading {
             Err(error) => Err(error),
         };
         let error = match outcome {
-            Ok(file) => return Ok(file),
+            Ok(file) => {
+                figures::ended("stored");
+                return Ok(file);
+            }
             Err(error) => error,
         };
+        figures::ended(error.code());
         log::warn!("upload {} was not completed: {error}", entry.id);
         // With a database that did not answer, the commit may still have happened; the lease
         // runs out and whoever takes the upload up finds out.
@@ -336,6 +341,7 @@ impl Uploading {
         let draft = format!("join-{}-{}", self.inner.clock.now_ms(), entry.handle);
         let storage = &self.inner.storage;
         storage.join(&pieces?, &key, &draft, replace).await?;
+        figures::joined(begun.elapsed());
         log::info!(
             "upload {} ({}): joined {} bytes in {} ms",
             entry.id,

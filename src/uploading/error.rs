@@ -73,6 +73,29 @@ pub enum UploadError {
 }
 
 impl UploadError {
+    /// What the figures call it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "bad-request",
+            Self::NotFound => "upload-not-found",
+            Self::Closed => "upload-closed",
+            Self::BadTicket => "part-not-authorized",
+            Self::WrongDigest => "wrong-digest",
+            Self::BrokenOff(_) => "incomplete-body",
+            Self::WrongParts(_) => "wrong-parts",
+            Self::Size { .. } => "file-size",
+            Self::PathTaken => "path-taken",
+            Self::TooMany(_) => "too-many-uploads",
+            Self::Deleted => "deleted",
+            Self::Refused(_) => "not-allowed",
+            Self::Link(_) | Self::LinkStatus(_) => "link",
+            Self::OtherRequest => "idempotency-key-reused",
+            Self::LeaseLost => "lease-lost",
+            Self::Storage(_) => "storage",
+            Self::Database(_) => "database-unavailable",
+        }
+    }
+
     /// Whether the same may succeed a moment later without anybody doing anything.
     pub(super) fn is_passing(&self) -> bool {
         let away = matches!(self, Self::Storage(StorageError::Unavailable { .. }));

@@ -14,10 +14,11 @@
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
-//! Uses `clock`, `database`, `outbound`, `access`, `storage`, `files`, `events`. Used by `http`.
+//! Uses `clock`, `figures`, `database`, `outbound`, `access`, `storage`, `files`, `events`. Used by `http`.
 
 mod completing;
 mod error;
+mod figures;
 mod ledger;
 mod link;
 mod pieces;

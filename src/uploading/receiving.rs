@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use md5::{Digest as _, Md5};
 
+use super::figures;
 use super::ledger::{Entry, Kept, State};
 use super::pieces::StoredPiece;
 use super::ticket::Leave;
@@ -172,7 +173,7 @@ impl Uploading {
                 storage_key: key.to_string(),
             };
             match self.inner.ledger.keep_piece(entry.id, piece, limit).await? {
-                Kept::Noted => Ok(md5),
+                Kept::Noted => Ok((size, md5)),
                 Kept::Closed => Err(UploadError::Closed),
                 Kept::TooLarge(limit) => Err(too_large(limit)),
                 Kept::TooMany => {
@@ -183,12 +184,16 @@ impl Uploading {
             }
         };
         let outcome = outcome.await;
+        match &outcome {
+            Ok((size, _)) => figures::stored(*size),
+            Err(error) => figures::refused(error.code()),
+        }
         // With a database that did not answer, the piece may have been written down all the same.
         if !matches!(outcome, Ok(_) | Err(UploadError::Database(_))) {
             // What cannot be given up now is removed when its time is over.
             drop(self.inner.ledger.drop_piece(&key).await);
         }
-        outcome
+        outcome.map(|(_, md5)| md5)
     }
 
     /// Streams a piece into the storage and answers its size and digest.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{UploadError, Uploading};
+use super::{UploadError, Uploading, figures};
 
 /// Abandoned completions taken up in one round.
 const TAKE_UP: i64 = 32;
@@ -66,6 +66,7 @@ impl Uploading {
         loop {
             let (seen, removed) = self.inner.ledger.forget_old().await?;
             unfinished += removed;
+            figures::abandoned(removed);
             if seen == 0 {
                 break;
             }
