@@ -121,6 +121,17 @@ fn any_site_gets_the_scripts_below_any_version_and_may_keep_them() {
 }
 
 #[test]
+fn a_door_of_another_version_finds_the_widget_there_is() {
+    let server = Server::start();
+    let (_, door) = server.get("/longshore.js", &[]);
+    let (_, widget) = server.get(&format!("/picker/1/{}", widget_of(&door)), &[]);
+    let (head, body) = server.get("/picker/1/widget-0fAnEarlierOne.js", &[]);
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert_eq!(line(&head, "cache-control"), "no-store");
+    assert!(body == widget, "it is not the widget");
+}
+
+#[test]
 fn a_page_loads_less_than_its_budget() {
     let server = Server::start();
     let (_, door) = server.get("/picker/1/picker.js", &[]);

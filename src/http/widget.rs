@@ -56,9 +56,10 @@ fn serve(request: &HttpRequest, name: &str) -> Result<HttpResponse, Refusal> {
         let message = "built without the picker: install Node and build again";
         return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "picker-missing", message).into());
     }
-    let script = SCRIPTS
-        .get(name)
-        .ok_or_else(|| Problem::not_found("the picker has no such script"))?;
+    let (script, keeping) = match SCRIPTS.get(name) {
+        Some(script) => (script, keeping(name)),
+        None => (other_version(name)?, "no-store"),
+    };
     let known = request
         .headers()
         .get(IF_NONE_MATCH)
@@ -71,7 +72,7 @@ fn serve(request: &HttpRequest, name: &str) -> Result<HttpResponse, Refusal> {
     });
     response
         .insert_header((ETAG, script.etag.as_str()))
-        .insert_header((CACHE_CONTROL, keeping(name)))
+        .insert_header((CACHE_CONTROL, keeping))
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")))
         .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .insert_header((
@@ -83,6 +84,16 @@ fn serve(request: &HttpRequest, name: &str) -> Result<HttpResponse, Refusal> {
     }
     response.insert_header((CONTENT_TYPE, "text/javascript; charset=utf-8"));
     Ok(response.body(script.bytes))
+}
+
+/// The widget's module of this version for a page whose door came from another one: while nodes
+/// are replaced one after the other, or from a browser's cache.
+fn other_version(name: &str) -> Result<&'static Script, Problem> {
+    let is_widget = |name: &str| name.starts_with("widget-") && name.ends_with(".js");
+    let ours = SCRIPTS.iter().find(|(ours, _)| is_widget(ours));
+    ours.filter(|_| is_widget(name))
+        .map(|(_, script)| script)
+        .ok_or_else(|| Problem::not_found("the picker has no such script"))
 }
 
 /// How long a browser may keep a script.
