@@ -31,5 +31,7 @@ mod scene;
 mod sudden_death;
 #[path = "faults/unruly_dropbox.rs"]
 mod unruly_dropbox;
+#[path = "faults/uploads.rs"]
+mod uploads;
 #[path = "faults/wrong_bytes.rs"]
 mod wrong_bytes;
