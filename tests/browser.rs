@@ -65,6 +65,26 @@ fn nobody_is_shut_out() {
 }
 
 #[test]
+fn the_unmodified_filestack_sdks_open_the_picker() {
+    run("foreign");
+}
+
+#[test]
+fn a_page_of_strangers_neither_spoils_the_picker_nor_is_spoiled_by_it() {
+    run("guest");
+}
+
+#[test]
+fn what_breaks_on_the_way_mends_itself_or_says_so() {
+    run("faults");
+}
+
+#[test]
+fn a_hundred_thousand_entries_stay_smooth() {
+    run("many");
+}
+
+#[test]
 fn the_demo_ends_cleanly_with_pages_open_and_leaves_nothing() {
     let mut demo = Demo::start();
     // An open page: its stream of events must not hold up the end.

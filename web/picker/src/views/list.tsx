@@ -8,7 +8,7 @@ import type { App } from "../app.js";
 import { plainName } from "../format.js";
 import type { Item } from "../sources/source.js";
 import { Icon } from "./icons.js";
-import { Thumb } from "./thumb.js";
+import { moved, Thumb } from "./thumb.js";
 import { drawn, scrollTo, wholeHeight } from "./window.js";
 
 export interface ListProps {
@@ -44,6 +44,7 @@ export class List extends Component<ListProps, ListState> {
   readonly #scroller = createRef<HTMLDivElement>();
   readonly #probe = createRef<HTMLDivElement>();
   #anchor = 0;
+  #lastTop = 0;
   #typed = "";
   #typedAt = 0;
   #measuring: ResizeObserver | undefined;
@@ -98,6 +99,8 @@ export class List extends Component<ListProps, ListState> {
   readonly #scrolled = (): void => {
     const scroller = this.#scroller.current;
     if (!scroller) return;
+    moved(scroller.scrollTop - this.#lastTop);
+    this.#lastTop = scroller.scrollTop;
     const sight = { ...this.state, count: this.props.entries.length };
     const before = drawn(sight);
     const after = drawn({ ...sight, top: scroller.scrollTop });
@@ -211,7 +214,9 @@ export class List extends Component<ListProps, ListState> {
       if (app.settings.maxFiles > 1) void app.takeAll(entries);
       return;
     }
-    const act = keys[event.key];
+    // In the middle of a name a space is a letter of it.
+    const spelling = event.key === " " && this.#typed !== "" && Date.now() - this.#typedAt < WORD_MS;
+    const act = spelling ? undefined : keys[event.key];
     if (act) {
       event.preventDefault();
       act();
@@ -252,7 +257,23 @@ export class List extends Component<ListProps, ListState> {
         <div class="sized" role="presentation" style={{ height: `${wholeHeight(sight)}px` }}>
           {indexes.map((index) => {
             const item = entries[index];
-            return item ? <Row key={item.key} app={app} item={item} index={index} active={index === at} state={state} grid={grid} takesFolders={takesFolders} count={entries.length} /> : null;
+            return item ? (
+              <Row
+                key={item.key}
+                app={app}
+                item={item}
+                index={index}
+                count={entries.length}
+                active={index === at}
+                chosen={app.selection.has(item.key)}
+                counting={app.counting.has(item.key)}
+                grid={grid}
+                takesFolders={takesFolders}
+                row={state.row}
+                cell={(state.width - 16) / state.columns}
+                columns={state.columns}
+              />
+            ) : null;
           })}
         </div>
         {end}
@@ -267,47 +288,68 @@ interface RowProps {
   index: number;
   count: number;
   active: boolean;
+  chosen: boolean;
+  counting: boolean;
   grid: boolean;
   takesFolders: boolean;
-  state: ListState;
+  /** Height of a row, width of a cell, and how many stand beside each other. */
+  row: number;
+  cell: number;
+  columns: number;
 }
 
-function Row({ app, item, index, count, active, grid, takesFolders, state }: RowProps) {
-  const { words, selection } = app;
-  const chosen = selection.has(item.key);
-  const counting = app.counting.has(item.key);
-  const column = index % state.columns;
-  const width = (state.width - 16) / state.columns;
-  const across = grid ? `${8 + (words.rtl ? -1 : 1) * column * width}px` : "0";
-  const shift = grid && words.rtl ? `${-8 - column * width}px` : across;
-  const name = plainName(item.name);
-  return (
-    <div
-      id={`entry-${index}`}
-      data-index={index}
-      class={`entry${active ? " at" : ""}${item.obstacle ? " barred" : ""}${counting ? " counting" : ""}`}
-      role="option"
-      aria-selected={chosen}
-      aria-disabled={item.obstacle ? true : undefined}
-      aria-setsize={count}
-      aria-posinset={index + 1}
-      title={item.obstacle}
-      style={{ transform: `translate(${shift}, ${Math.floor(index / state.columns) * state.row}px)`, ...(grid ? { width: `${width}px` } : {}) }}
-    >
-      <span class={item.folder && !takesFolders ? "tick none" : "tick"} aria-hidden="true">
-        <span class="box">{chosen ? <Icon name="check" /> : null}</span>
-      </span>
-      <Thumb item={item} hidden={app.settings.disableThumbnails === true} />
-      <span class="name">
-        <bdi>{name}</bdi>
-        {item.obstacle ? <span class="unseen">{item.obstacle}</span> : null}
-        <span class="meta">{item.folder ? (counting ? words.t("Counting files") : words.t("Folder")) : [words.size(item.bytes), words.day(item.modified)].filter(Boolean).join(" · ")}</span>
-      </span>
-      <span class="size">{item.folder ? "" : words.size(item.bytes)}</span>
-      <span class="day" title={words.moment(item.modified)}>{words.day(item.modified)}</span>
-      <span class="into" aria-hidden="true">{item.folder ? <Icon name="into" /> : null}</span>
-    </div>
-  );
+/** One entry. Drawn again only when it changed: while one scrolls, none does. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const now = this.props;
+    return (Object.keys(next) as (keyof RowProps)[]).some((name) => next[name] !== now[name]);
+  }
+
+  #place(): Record<string, string> {
+    const { index, grid, row, cell, columns } = this.props;
+    const down = Math.floor(index / columns) * row;
+    const across = grid ? 8 + (index % columns) * cell : 0;
+    return { insetBlockStart: `${down}px`, insetInlineStart: `${across}px`, ...(grid ? { width: `${cell}px` } : {}) };
+  }
+
+  /** The exact time takes longer to write than the rest of the row: for who points at it. */
+  readonly #tellTime = (event: PointerEvent): void => {
+    (event.currentTarget as HTMLElement).title = this.props.app.words.moment(this.props.item.modified);
+  };
+
+  override render({ app, item, index, count, active, chosen, counting, takesFolders }: RowProps) {
+    const { words } = app;
+    const size = item.folder ? "" : words.size(item.bytes);
+    const day = words.day(item.modified);
+    const folder = () => words.t(counting ? "Counting files" : "Folder");
+    return (
+      <div
+        id={`entry-${index}`}
+        data-index={index}
+        class={`entry${active ? " at" : ""}${item.obstacle ? " barred" : ""}${counting ? " counting" : ""}`}
+        role="option"
+        aria-selected={chosen}
+        aria-disabled={item.obstacle ? true : undefined}
+        aria-setsize={count}
+        aria-posinset={index + 1}
+        title={item.obstacle}
+        style={this.#place()}
+      >
+        <span class={item.folder && !takesFolders ? "tick none" : "tick"} aria-hidden="true">
+          <span class="box">{chosen ? <Icon name="check" /> : null}</span>
+        </span>
+        <Thumb item={item} hidden={app.settings.disableThumbnails === true} />
+        <span class="name">
+          <bdi>{plainName(item.name)}</bdi>
+          {item.obstacle ? <span class="unseen">{item.obstacle}</span> : null}
+          <span class="meta">{item.folder ? folder() : [size, day].filter(Boolean).join(" · ")}</span>
+        </span>
+        <span class="size">{size}</span>
+        <span class="day" onPointerEnter={this.#tellTime}>{day}</span>
+        <span class="into" aria-hidden="true">{item.folder ? <Icon name="into" /> : null}</span>
+      </div>
+    );
+  }
 }
 
 /** Rows of the right height while a folder is on its way. */

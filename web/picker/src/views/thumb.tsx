@@ -12,6 +12,23 @@ const STAYS_MS = 90;
 const shown = new Set<string>();
 const MOST_SHOWN = 4000;
 
+/** From this many px in a second on nobody looks at pictures. */
+const FAST = 1500;
+/** How long a fast movement is taken to go on. */
+const CALM_MS = 140;
+
+/** Until when what is in sight moves too fast to be looked at; performance.now(). */
+let fastUntil = 0;
+let lastMove = 0;
+
+/** A list was scrolled by so many px. */
+export function moved(by: number): void {
+  const now = performance.now();
+  const seconds = Math.max(1, now - lastMove) / 1000;
+  lastMove = now;
+  if (Math.abs(by) / seconds > FAST) fastUntil = now + CALM_MS;
+}
+
 export function Thumb({ item, hidden }: { item: Item; hidden: boolean }) {
   if (item.picture && !hidden) return <Drawn picture={item.picture} />;
   return <Fetched item={item} hidden={hidden} />;
@@ -56,7 +73,12 @@ function Fetched({ item, hidden }: { item: Item; hidden: boolean }) {
       return undefined;
     }
     setReady(false);
-    const timer = setTimeout(() => setReady(true), STAYS_MS);
+    let timer = 0;
+    const wait = () => {
+      const left = fastUntil - performance.now();
+      timer = window.setTimeout(() => (performance.now() < fastUntil ? wait() : setReady(true)), Math.max(STAYS_MS, left));
+    };
+    wait();
     return () => clearTimeout(timer);
   }, [src]);
   const loaded = () => {

@@ -254,7 +254,7 @@ export class Dropbox extends Emitter implements Source {
     this.visit = { kind: "popup", auth: visit.auth, blocked: popup === null, closed: false };
     this.changed();
     if (!popup) return;
-    void this.#await(signal);
+    void this.#await(popup, signal);
     void this.#watch(popup, signal);
   }
 
@@ -275,9 +275,11 @@ export class Dropbox extends Emitter implements Source {
     }
   }
 
-  async #await(signal: AbortSignal): Promise<void> {
+  async #await(popup: Window, signal: AbortSignal): Promise<void> {
     try {
       const ending = await connected(this.#cloud, signal);
+      // It closes by itself, a moment later; a new one must not find it half closed.
+      popup.close();
       if (ending.connected) {
         this.app.say(this.app.words.t("Connected"));
         this.app.announce({ name: "connected", source: this.name });
