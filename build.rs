@@ -27,7 +27,7 @@ fn main() {
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", home.join(source).display());
     }
-    println!("cargo::rerun-if-env-changed=LONGSHORE_BUILD_PICKER");
+    println!("cargo::rerun-if-env-changed=BUILD_PICKER");
     let bundle = out.join("picker");
     let built = match build(&home, &bundle) {
         Ok(()) => true,
@@ -48,8 +48,8 @@ struct Missing(String);
 
 /// Makes the bundle.
 fn build(home: &Path, bundle: &Path) -> Result<(), Missing> {
-    if env::var("LONGSHORE_BUILD_PICKER").is_ok_and(|wish| wish == "no") {
-        return Err(Missing("LONGSHORE_BUILD_PICKER=no".to_owned()));
+    if env::var("BUILD_PICKER").is_ok_and(|wish| wish == "no") {
+        return Err(Missing("BUILD_PICKER=no".to_owned()));
     }
     look_again_for_node();
     let node = Command::new("node").arg("--version").output();
