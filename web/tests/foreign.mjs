@@ -59,6 +59,15 @@ const pages = await serve({
       document.querySelector("#pick").onclick = () => picker.open();
     </script>`,
   },
+  "/device": {
+    body: `${head}<p>A page</p><script src="/filestack.js"></script><script>
+      const client = filestack.init(${JSON.stringify(apikey)}, { cname: ${JSON.stringify(tls.cname)} });
+      client.picker({
+        fromSources: ["local_file_system"], storeTo: { path: "in/" }, uploadConfig: { tags: { ship: "Anna" } },
+        onUploadDone: (result) => { window.result = result; },
+      }).open();
+    </script>`,
+  },
   "/react": { body: `${head}<div id="root"></div><script>window.page = ${JSON.stringify({ apikey, cname: tls.cname })}</script><script type="module" src="/react.js"></script>` },
   "/inline": { body: `${head}<div id="root"></div><script>window.page = ${JSON.stringify({ apikey, cname: tls.cname, inline: true })}</script><script type="module" src="/react.js"></script>` },
 });
@@ -99,6 +108,19 @@ await inBrowser("foreign-filestack-js", async (context) => {
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.equal(await page.evaluate(() => document.activeElement?.id), "pick");
   assert.ok(tls.hosts.has("static") && tls.hosts.has("cloud"), [...tls.hosts].join());
+}, { flags });
+
+// Across origins: the browser asks before each kind of call, and lets the page see a part's ETag
+// only if it is told that it may.
+await inBrowser("foreign-filestack-js-device", async (context) => {
+  const page = await context.newPage();
+  await page.goto(`${pages.url}/device`);
+  await page.locator("#fsp-fileUpload").setInputFiles([{ name: "log.txt", mimeType: "text/plain", buffer: Buffer.from("fair winds\n") }]);
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  await page.waitForFunction(() => Reflect.get(window, "result"));
+  const [file] = (await told(page)).result.filesUploaded;
+  assert.deepEqual([file?.filename, file?.source, file?.status, file?.size], ["log.txt", "local_file_system", "Stored", 11]);
+  assert.equal(await (await context.request.get(file?.url ?? "")).text(), "fair winds\n");
 }, { flags });
 
 for (const way of ["react", "inline"]) {
