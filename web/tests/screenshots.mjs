@@ -188,6 +188,23 @@ async function forReadme() {
   }, { viewport, colorScheme: "light" });
 }
 
+/**
+ * The picker in a language that is written from right to left.
+ * @param {Page} page
+ * @param {(name: string) => Promise<void>} take
+ */
+async function arabic(page, take) {
+  await page.reload();
+  await page.locator("#pick:enabled").waitFor();
+  await page.evaluate(() => void /** @type {any} */ (window).longshore.init(document.querySelector("#pick")?.getAttribute("data-apikey")).pick({ lang: "ar", maxFiles: 5, accept: ["image/*"] }));
+  await files(page).first().waitFor();
+  await entry(page, "Harbor at dawn.jpg").click();
+  await entry(page, "Welcome.txt").click({ force: true });
+  await page.waitForTimeout(500);
+  await take("arabic");
+  await page.getByRole("button", { name: "إغلاق", exact: true }).click();
+}
+
 if (process.argv.includes("--readme")) {
   await forReadme();
   process.exit();
@@ -237,6 +254,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       await browsing(page, take);
       await storing(page, take);
       await webhooks(page, take);
+      await arabic(page, take);
     }, { viewport, colorScheme, hasTouch: touch, isMobile: touch, deviceScaleFactor: 1 });
   }
 }

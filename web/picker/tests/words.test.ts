@@ -38,6 +38,14 @@ test("an integration's own words come before those of a language", async () => {
   assert.equal(words.t("Cancel"), "Abbrechen");
 });
 
+test("Arabic is written from right to left, and numbers are counted as it counts", async () => {
+  const words = await wordsOf("ar", undefined, () => undefined);
+  assert.ok(words.rtl);
+  const form = (count: number) => words.n(count, "{count} file", "{count} files").includes("ملفات");
+  assert.deepEqual([1, 3, 10, 11, 100].map(form), [false, true, true, false, false]);
+  assert.equal((await wordsOf("de", undefined, () => undefined)).rtl, false);
+});
+
 test("a language that is not there is told, and English is shown", async () => {
   const warnings: string[] = [];
   const words = await wordsOf("sv", undefined, (sentence) => warnings.push(sentence));

@@ -92,7 +92,7 @@ function Foot({ app }: { app: App }) {
     <footer class="foot" part="foot">
       {some ? (
         <button type="button" class="count" title={words.t("View/Edit Selected")} aria-pressed={app.screen === "selected"} onClick={() => app.go(app.screen === "selected" ? "source" : "selected")}>
-          <span class="sum">{words.t("{count} selected", { count: words.number(selection.count) })}<i> · {words.size(selection.bytes)}</i></span>
+          <span class="sum">{words.t("{count} selected", { count: words.number(selection.count) })}<i> · <bdi>{words.size(selection.bytes)}</bdi></i></span>
           <span class="unseen">{words.t("View/Edit Selected")}</span>
           <Icon name="down" />
         </button>

@@ -32,13 +32,17 @@ export class Words extends Formats {
 
   /** A text about a number, which is filled in as `{count}`. */
   n(count: number, one: Key, many: Key, values: Values = {}): string {
-    const key = this.#plural.select(count) === "one" ? one : many;
+    const category = this.#plural.select(count);
+    // Arabic has the plural from two to ten only: "11 file", as it were.
+    const single = this.locale.startsWith("ar") ? category !== "two" && category !== "few" : category === "one";
+    const key = single ? one : many;
     return this.t(key, { count: this.number(count), ...values });
   }
 }
 
 /** Languages that are there in full; the others of the protocol are shown in English. */
 export const LANGUAGES = {
+  ar: () => import("./ar.js"),
   de: () => import("./de.js"),
   es: () => import("./es.js"),
   fr: () => import("./fr.js"),
