@@ -17,7 +17,7 @@ const PREFIX: &str = "LONGSHORE_";
 /// Sections that do not appear in the names of environment variables.
 const UNNAMED: [&str; 3] = ["http", "server", "outbound"];
 /// Settings that are something by default and may be nothing.
-const MAY_BE_ZERO: [&str; 24] = [
+const MAY_BE_ZERO: [&str; 25] = [
     "browsing.thumbnail_cache",
     "browsing.thumbnail_gathering",
     "connections.refresh_margin",
@@ -38,6 +38,7 @@ const MAY_BE_ZERO: [&str; 24] = [
     "retention.picks",
     "retention.response_bodies",
     "storage.check_interval",
+    "storage.upload_memory",
     "uploading.link_redirects",
     "webhook.lease_margin",
     "webhook.response_body_limit",

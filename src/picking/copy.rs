@@ -80,8 +80,12 @@ impl Copy {
         let mut running = JoinSet::new();
         loop {
             while running.len() < self.settings.parallel_ranges.max(1) {
-                let Some(index) = next.next() else { break };
-                let (copy, part) = (self.clone(), upload.part(index));
+                // Fewer at once where the memory is short; there is always enough for one.
+                let index = next.start;
+                let part = (index < parts).then(|| upload.part_beside(index));
+                let Some(part) = part.flatten() else { break };
+                next.start += 1;
+                let copy = self.clone();
                 let range = upload.part_range(index);
                 running.spawn(async move {
                     let mut part = part.with_hasher(PartHasher::default());

@@ -15,6 +15,7 @@ mod figures;
 mod folder;
 mod joining;
 mod key;
+mod memory;
 mod objects;
 mod opening;
 mod redirect;
@@ -392,14 +393,14 @@ where
     let mut size = 0;
     for index in 0..upload.parts() {
         let mut part = upload.part(index).with_hasher(sink);
-        while part.room() > 0 {
+        while part.left() > 0 {
             if rest.is_empty() {
                 match pieces.next().await {
                     Some(piece) => rest = piece.map_err(broken_source)?,
                     None => break,
                 }
             }
-            let fitting = usize::try_from(part.room())
+            let fitting = usize::try_from(part.left())
                 .unwrap_or(usize::MAX)
                 .min(rest.len());
             part.write(rest.split_to(fitting)).await?;
@@ -408,7 +409,7 @@ where
         if size > limit {
             return Err(StorageError::TooLarge { limit });
         }
-        let full = part.room() == 0;
+        let full = part.left() == 0;
         sink = part.finish_short().await?;
         if !full {
             break;

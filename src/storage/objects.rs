@@ -9,6 +9,7 @@ use super::{
     ByteStream, Piece,
     error::StorageError,
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
+    memory::{Memory, Share},
     redirect::{Presigner, Shown},
     unfinished::Unfinished,
 };
@@ -40,6 +41,7 @@ pub(super) struct Objects {
     /// Stands before every key, with a slash at its end; may be empty.
     pub(super) prefix: String,
     pub(super) part_size: u64,
+    pub(super) memory: Arc<Memory>,
     pub(super) provider: &'static str,
     pub(super) container: String,
     pub(super) description: String,
@@ -361,6 +363,11 @@ pub(super) struct ObjectDraft {
 }
 
 impl ObjectDraft {
+    /// A share of the memory in which parts are held until they are sent.
+    pub(super) fn share(&self) -> Share {
+        self.objects.memory.share()
+    }
+
     /// Sends a part, or keeps it if it is the `whole` file.
     pub(super) async fn put_part(
         &self,
@@ -500,6 +507,7 @@ mod tests {
             store,
             prefix: String::new(),
             part_size: 8 * MIB,
+            memory: Memory::new(0),
             provider: "internal",
             container: String::new(),
             description: String::new(),

@@ -2,6 +2,7 @@
 //!
 //! Knows the shapes of storage URLs and nothing of how bytes are moved.
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 use std::{fmt, time::Duration};
 
@@ -44,6 +45,9 @@ pub struct Settings {
     /// part per range in flight is held in memory. Files that would need more than 10,000 parts get
     /// larger ones by themselves.
     pub part_size_mib: u64,
+    /// How much of the parts on their way to an object store this node holds in memory, beside
+    /// the one part that each copy may always hold; all copies share it evenly.
+    pub upload_memory: ByteSize,
     /// Whether readers of pictures, sound and video are sent to the store, where it can sign
     /// addresses.
     pub redirect: bool,
@@ -78,6 +82,7 @@ impl Default for Settings {
             azure_sas_key: String::new(),
             azure_endpoint: String::new(),
             part_size_mib: 8,
+            upload_memory: ByteSize::mib(32),
             redirect: false,
             redirect_lifetime: Duration::from_secs(5 * 60),
             orphan_age: Duration::from_secs(8 * 24 * 60 * 60),
@@ -108,6 +113,7 @@ impl fmt::Debug for Settings {
             .field("azure_sas_key", &hidden(&self.azure_sas_key))
             .field("azure_endpoint", &self.azure_endpoint)
             .field("part_size_mib", &self.part_size_mib)
+            .field("upload_memory", &self.upload_memory)
             .field("redirect", &self.redirect)
             .field("redirect_lifetime", &self.redirect_lifetime)
             .field("orphan_age", &self.orphan_age)

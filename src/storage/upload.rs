@@ -6,13 +6,19 @@
 //! part for an object store. What the parts are written to is the draft's business (`folder`,
 //! `objects`).
 
-use super::{error::StorageError, figures, folder::FolderDraft, objects::ObjectDraft};
+use super::{
+    error::StorageError,
+    figures,
+    folder::FolderDraft,
+    memory::{Room, Share},
+    objects::ObjectDraft,
+};
 use bytes::Bytes;
 use std::{
     collections::BTreeSet,
     fmt,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio::{
     runtime::Handle,
@@ -39,6 +45,8 @@ impl BlockSink for () {
 /// A file being written. Dropping it takes back whatever was written.
 pub struct Upload {
     shared: Arc<Shared>,
+    /// Of the memory for parts; taken by the first part that asks for room.
+    share: OnceLock<Share>,
     /// True once there is nothing left to take back.
     ended: bool,
 }
@@ -71,6 +79,7 @@ impl Upload {
         };
         Self {
             shared: Arc::new(shared),
+            share: OnceLock::new(),
             ended: false,
         }
     }
@@ -90,6 +99,19 @@ impl Upload {
         self.shared.part_range(index)
     }
 
+    /// Starts to write a part beside others, if there is memory to hold it until it is sent. There
+    /// always is while no other part that was begun in this way is being written.
+    pub fn part_beside(&self, index: u64) -> Option<PartWriter<()>> {
+        let mut part = self.part(index);
+        if let Draft::Objects(draft) = &self.shared.draft
+            && self.parts() > 1
+        {
+            let share = self.share.get_or_init(|| draft.share());
+            part.room = Some(share.take(self.shared.part_size)?);
+        }
+        Some(part)
+    }
+
     /// Starts to write a part, from its first byte.
     ///
     /// A part whose writer failed or was dropped is written again with a new writer.
@@ -105,6 +127,7 @@ impl Upload {
             kept: Vec::new(),
             sink: Some(()),
             running: None,
+            room: None,
         }
     }
 
@@ -216,6 +239,8 @@ pub struct PartWriter<H: BlockSink = ()> {
     /// Absent while the blocking thread has it, and after a failure.
     sink: Option<H>,
     running: Option<JoinHandle<Result<H, StorageError>>>,
+    /// Where the part is held in memory until it is sent.
+    room: Option<Room>,
 }
 
 impl PartWriter<()> {
@@ -234,6 +259,7 @@ impl PartWriter<()> {
             kept: self.kept,
             sink: Some(sink),
             running: None,
+            room: self.room,
         }
     }
 }
@@ -263,15 +289,15 @@ impl<H: BlockSink> PartWriter<H> {
     }
 
     /// How many bytes of the part are still to come.
-    pub(super) fn room(&self) -> u64 {
+    pub(super) fn left(&self) -> u64 {
         (self.range.end - self.range.start) - self.written
     }
 
     /// Ends the part, which must be whole, and gives the sink back.
     pub async fn finish(self) -> Result<H, StorageError> {
-        if self.room() > 0 {
-            let (index, room) = (self.index, self.room());
-            let message = format!("part {index} lacks {room} bytes");
+        if self.left() > 0 {
+            let (index, left) = (self.index, self.left());
+            let message = format!("part {index} lacks {left} bytes");
             return Err(StorageError::incomplete(message));
         }
         self.finish_short().await

@@ -52,6 +52,38 @@ async fn a_store_without_room_is_full_like_a_disk() {
     assert_eq!(upload.commit().await, Err(StorageError::Full));
 }
 
+#[tokio::test]
+async fn parts_are_written_beside_others_as_far_as_memory_goes() {
+    let place = memory().await;
+    let settings = Settings {
+        upload_memory: bytesize::ByteSize::mib(8),
+        ..place.settings.clone()
+    };
+    let storage = place.open_again(&settings).await;
+    let part = usize::try_from(settings.part_size_mib).unwrap() << 20;
+    let upload = storage
+        .begin(&key("f"), 3 * part as u64, "pick1", true)
+        .await
+        .unwrap();
+    let mut first = upload.part_beside(0).unwrap();
+    let second = upload.part_beside(1).unwrap();
+    assert!(upload.part_beside(2).is_none());
+    first.write(Bytes::from(vec![0; part])).await.unwrap();
+    assert!(upload.part_beside(2).is_none(), "it is not sent yet");
+    first.finish().await.unwrap();
+    let third = upload.part_beside(2).unwrap();
+    // Another upload has room for one, whatever this one holds.
+    let other = storage
+        .begin(&key("g"), 3 * part as u64, "pick2", true)
+        .await
+        .unwrap();
+    let _one = other.part_beside(0).unwrap();
+    assert!(other.part_beside(1).is_none());
+    // A writer that is dropped without end gives its room back as well.
+    drop((second, third));
+    assert!(other.part_beside(1).is_some());
+}
+
 /// A store before which stands a server with one answer to everything.
 async fn against_a_store_that_says(status: &str, body: &str) -> Storage {
     let place = memory().await;
