@@ -18,6 +18,9 @@ mod picking;
 #[path = "api/progress.rs"]
 mod progress;
 
+#[path = "api/cancelling.rs"]
+mod cancelling;
+
 #[path = "api/access.rs"]
 mod access;
 

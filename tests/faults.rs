@@ -15,6 +15,8 @@
 mod processes;
 mod support;
 
+#[path = "faults/cancelled.rs"]
+mod cancelled;
 #[path = "faults/full_disk.rs"]
 mod full_disk;
 #[path = "faults/graceful.rs"]

@@ -17,6 +17,8 @@ mod s3;
 mod scene;
 mod support;
 
+#[path = "many_nodes/cancelled.rs"]
+mod cancelled;
 #[path = "many_nodes/clocks.rs"]
 mod clocks;
 #[path = "many_nodes/fleet.rs"]

@@ -25,6 +25,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (6, "progress", include_str!("migrations/0006_progress.sql")),
     (7, "uploads", include_str!("migrations/0007_uploads.sql")),
+    (
+        8,
+        "cancelled picks",
+        include_str!("migrations/0008_cancelled_picks.sql"),
+    ),
 ];
 
 /// Brings the tables up to date.

@@ -9,6 +9,7 @@
 
 mod browsing;
 mod caller;
+mod cancelling;
 mod cloud_request;
 mod connect;
 mod connect_page;
@@ -76,6 +77,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/store/", web::post().to(picks::store))
         .route("/store", web::post().to(picks::store))
         .route("/progress", web::post().to(picks::progress))
+        .route("/cancel", web::post().to(cancelling::cancel))
         .route("/link/", web::post().to(picks::link))
         .route("/link", web::post().to(picks::link))
         // Servers and pages that store a link or a whole file.

@@ -134,10 +134,7 @@ pub(super) async fn progress(
     let application = asked.application(&edge, &request).await?;
     asked.may_pick(&application, &edge)?;
     let token = asked.text("token")?;
-    let picker = asked.text("picker_session_id")?.unwrap_or_default();
-    if picker.is_empty() {
-        return Err(Problem::bad_request("picker_session_id must say which picker asks").into());
-    }
+    let picker = picker_of(&asked)?;
     let (connections, picking) = (edge.connections.clone(), edge.picking.clone());
     let answer = edge
         .run(async move {
@@ -149,6 +146,16 @@ pub(super) async fn progress(
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .json(answer))
+}
+
+/// Which picker asks.
+pub(super) fn picker_of(asked: &CloudRequest) -> Result<String, Problem> {
+    let picker = asked.text("picker_session_id")?.unwrap_or_default();
+    if picker.is_empty() {
+        let message = "picker_session_id must say which picker asks";
+        return Err(Problem::bad_request(message));
+    }
+    Ok(picker)
 }
 
 /// Where a file is to be stored, for the limits of a policy.
@@ -200,11 +207,16 @@ pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, P
         return Ok(None);
     };
     let key = value.to_str().unwrap_or_default();
-    if key.is_empty() || key.len() > LONGEST_KEY {
+    if !is_key(key) {
         let message = format!("Idempotency-Key has 1 to {LONGEST_KEY} visible characters");
         return Err(Problem::bad_request(message));
     }
     Ok(Some(key.to_owned()))
+}
+
+/// Whether a text can be an idempotency key.
+pub(super) fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_KEY
 }
 
 /// A picked file in the protocol's shape: what the Java SDK and the picker's results need.

@@ -48,7 +48,7 @@ impl Copy {
                 .storage
                 .begin(&self.key, self.pinned.size, &self.upload_id, self.replace)
                 .await?;
-            let blocks = match self.fetch(&upload).await {
+            let blocks = match self.progress.while_wanted(self.fetch(&upload)).await {
                 Ok(blocks) => blocks,
                 Err(error) => {
                     upload.abort().await;

@@ -57,6 +57,9 @@ pub enum PickError {
         /// What it said.
         message: String,
     },
+    /// Whoever asked for it wants it no more. Final: it never becomes a file.
+    #[error("this pick was cancelled")]
+    Cancelled,
     /// Another node took this pick over; it goes on there.
     #[error("the pick goes on elsewhere")]
     LeaseLost,
@@ -78,6 +81,7 @@ impl PickError {
             Self::Storage(_) => "storage",
             Self::Database(_) => "database-unavailable",
             Self::Earlier { .. } => "pick-failed",
+            Self::Cancelled => "cancelled",
             Self::LeaseLost => "lease-lost",
         }
     }

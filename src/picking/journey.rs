@@ -153,6 +153,7 @@ impl Picking {
             let free = entry.lease_until < self.inner.clock.now_ms();
             match entry.state {
                 State::Done => return self.inner.catalog.find(&entry.handle).await.map_err(gone),
+                State::Cancelled => return Err(PickError::Cancelled),
                 State::Failed | State::ToDo if entry.state == State::Failed || free => {
                     if self.inner.ledger.take_over(&entry).await? {
                         let entry = self.inner.ledger.look(entry.id).await?;
@@ -251,18 +252,38 @@ impl Picking {
             }
             Err(error) => error,
         };
+        let error = self.give_up(entry.id, error).await;
         figures::ended(error.code());
-        log::warn!("pick {} failed: {error}", entry.id);
-        // With a database that did not answer, the commit may still have happened; the lease
-        // runs out and whoever takes the pick up finds out.
-        if !matches!(error, PickError::LeaseLost | PickError::Database(_)) {
-            // Should this fail, the lease runs out as well.
-            drop(self.inner.ledger.fail(entry.id, &error).await);
+        match error {
+            PickError::Cancelled => log::info!("pick {} was cancelled", entry.id),
+            _ => log::warn!("pick {} failed: {error}", entry.id),
         }
         Err(error)
     }
 
-    /// Renews the lease for as long as it is ours; returns when it is not.
+    /// Writes down how a pick ended that became no file, and answers it: one that was cancelled
+    /// ends as such, whatever came of it here.
+    async fn give_up(&self, id: i64, error: PickError) -> PickError {
+        let ledger = &self.inner.ledger;
+        // With a database that did not answer, the commit may still have happened; the lease
+        // runs out and whoever takes the pick up finds out.
+        let unknown = matches!(error, PickError::LeaseLost | PickError::Database(_));
+        // Should one of these fail, the lease runs out as well.
+        if !unknown
+            && !matches!(error, PickError::Cancelled)
+            && let Ok(true) = ledger.fail(id, &error).await
+        {
+            return error;
+        }
+        let theirs = matches!(error, PickError::PathTaken);
+        match ledger.let_go(id, theirs).await {
+            Ok(true) => PickError::Cancelled,
+            _ => error,
+        }
+    }
+
+    /// Renews the lease for as long as it is ours; returns when another node has it. A pick that
+    /// was cancelled elsewhere is ended here.
     async fn hold(&self, id: i64, progress: &Progress) {
         loop {
             let (renewal, told) = (
@@ -277,8 +298,14 @@ impl Picking {
                 .ledger
                 .renew(id, progress.copied(), progress.size())
                 .await;
-            if let Ok(false) = renewed {
-                return;
+            let Ok(false) = renewed else { continue };
+            match self.inner.ledger.look(id).await {
+                Ok(entry) if entry.state == State::Cancelled => {
+                    // It stops by itself, and takes back what it has staged.
+                    progress.cancelled.cancel();
+                    return std::future::pending().await;
+                }
+                _ => return,
             }
         }
     }
@@ -298,11 +325,11 @@ impl Picking {
             .by_id(entry.application_id)
             .await
             .map_err(no_application)?;
-        let turn = self.inner.limits.turn(application.id).await?;
+        let turn = self.inner.limits.turn(application.id);
+        let turn = progress.while_wanted(turn).await?;
         drop(place);
-        let (account, metadata) = self
-            .first_look(entry.connection_id, &entry.source_path)
-            .await?;
+        let look = self.first_look(entry.connection_id, &entry.source_path);
+        let (account, metadata) = progress.while_wanted(look).await?;
         let source = Source {
             entry,
             prefix: match begun {

@@ -4,6 +4,8 @@
 //! another takes the pick over. Leases go by the clock that all nodes share, read inside the
 //! transaction, so that a wait for a connection shortens none.
 
+mod cancelled;
+
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -24,6 +26,7 @@ pub(super) enum State {
     ToDo,
     Done,
     Failed,
+    Cancelled,
 }
 
 /// One pick, as the ledger has it.
@@ -116,7 +119,9 @@ impl Ledger {
                     .await?;
                     let entry = find(tx, request.application.id, &dedup).await?;
                     let fresh = added.rows_affected() == 1;
-                    if !fresh && (entry.request != text || entry.source_path != request.path) {
+                    // Of a pick that was cancelled before it came nothing is known but its key.
+                    let known = !fresh && entry.state != State::Cancelled;
+                    if known && (entry.request != text || entry.source_path != request.path) {
                         return Err(PickError::OtherRequest);
                     }
                     Ok((entry, fresh))
@@ -391,9 +396,10 @@ impl Ledger {
                         "UPDATE picks SET lease_until = 0, attempts = attempts - 1 \
                          WHERE lease_owner = $1 AND state = 0",
                     )
-                    .bind(owner)
-                    .execute(tx)
+                    .bind(owner.clone())
+                    .execute(&mut *tx)
                     .await?;
+                    cancelled::hand_over(tx, owner).await?;
                     Ok::<_, PickError>(())
                 }
                 .boxed()
@@ -444,7 +450,8 @@ fn from_row(row: &sqlx::any::AnyRow) -> Result<Entry, PickError> {
         state: match row.try_get::<i64, _>("state")? {
             0 => State::ToDo,
             1 => State::Done,
-            _ => State::Failed,
+            2 => State::Failed,
+            _ => State::Cancelled,
         },
         attempts: row.try_get("attempts")?,
         lease_until: row.try_get("lease_until")?,

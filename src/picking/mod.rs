@@ -6,7 +6,8 @@
 //! and compares the content hash, for `storing.rs`, which knows where the file is to lie and
 //! what is to be said of it; `journey.rs` tells it top to bottom and ends in the one transaction
 //! that makes file, event and finished pick true together; `upkeep.rs` takes up what a dead node
-//! left; `progress.rs` tells how far it all is; `link.rs` makes a symlink instead. `browse` is what comes before: folders and searching.
+//! left; `progress.rs` tells how far it all is; `cancel.rs` ends what nobody wants any more;
+//! `link.rs` makes a symlink instead. `browse` is what comes before: folders and searching.
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
@@ -14,6 +15,7 @@
 //! Used by `http`.
 
 pub mod browse;
+mod cancel;
 mod copy;
 mod error;
 mod figures;
@@ -31,6 +33,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub use cancel::{Cancellation, Outcome, Which};
 pub use error::PickError;
 pub use journey::{Picking, Rooms};
 pub use progress::UnderWay;

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::{PickError, Picking};
 use crate::access::token_hash;
@@ -31,11 +32,13 @@ pub struct UnderWay {
     pub size: Option<u64>,
 }
 
-/// How far one copy is.
+/// How far one copy is, and whether it is wanted any more.
 #[derive(Debug)]
 pub(super) struct Progress {
     copied: AtomicU64,
     size: AtomicU64,
+    /// Ends the copy where it stands, so that it takes back what it has staged.
+    pub cancelled: CancellationToken,
 }
 
 impl Progress {
@@ -43,6 +46,21 @@ impl Progress {
         Self {
             copied: AtomicU64::new(0),
             size: AtomicU64::new(UNKNOWN),
+            cancelled: CancellationToken::new(),
+        }
+    }
+
+    /// Does a work that may be left off at any moment, for as long as the pick is wanted.
+    ///
+    /// # Errors
+    /// [`PickError::Cancelled`], or the work's own.
+    pub async fn while_wanted<T>(
+        &self,
+        work: impl Future<Output = Result<T, PickError>>,
+    ) -> Result<T, PickError> {
+        tokio::select! {
+            () = self.cancelled.cancelled() => Err(PickError::Cancelled),
+            outcome = work => outcome,
         }
     }
 

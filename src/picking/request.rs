@@ -61,10 +61,7 @@ impl PickRequest {
     /// What tells this request from others: the same text means the same pick.
     pub(super) fn dedup(&self, wanted: &Wanted) -> String {
         if let Some(key) = &self.idempotency_key {
-            return format!(
-                "key:{}",
-                token_hash(&format!("{}\0{key}", self.session_hash))
-            );
+            return dedup_of_key(&self.session_hash, key);
         }
         match &self.picker_session_id {
             Some(session) => {
@@ -74,4 +71,9 @@ impl PickRequest {
             None => format!("once:{}", crate::access::random_name(32)),
         }
     }
+}
+
+/// What tells a request with an idempotency key from others: keys are a session's own.
+pub(super) fn dedup_of_key(session_hash: &str, key: &str) -> String {
+    format!("key:{}", token_hash(&format!("{session_hash}\0{key}")))
 }

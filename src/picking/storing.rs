@@ -121,6 +121,9 @@ impl Picking {
         progress.begin(None);
         let stream = export.stream.map(|piece| {
             let piece = piece.map_err(std::io::Error::other)?;
+            if progress.cancelled.is_cancelled() {
+                return Err(std::io::Error::other(PickError::Cancelled));
+            }
             progress.add(piece.len());
             Ok(piece)
         });

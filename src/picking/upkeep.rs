@@ -32,6 +32,9 @@ impl Picking {
                 if let Err(error) = this.take_up().await {
                     log::warn!("abandoned picks cannot be taken up now: {error}");
                 }
+                if let Err(error) = this.clear_cancelled().await {
+                    log::warn!("what cancelled picks have staged stays for now: {error}");
+                }
                 tokio::select! {
                     () = tokio::time::sleep(this.inner.ledger.renewal()) => {}
                     () = this.inner.stopping.cancelled() => return,
@@ -74,6 +77,17 @@ impl Picking {
             drop(self.begin(entry, Begun::Again, None));
         }
         Ok(taken)
+    }
+
+    /// Takes back what cancelled picks have staged on nodes that died.
+    async fn clear_cancelled(&self) -> Result<(), PickError> {
+        for entry in self.inner.ledger.left_behind(TAKE_UP).await? {
+            if self.running(entry.id).is_none() {
+                self.clear(&entry).await;
+                self.inner.ledger.let_go(entry.id, false).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what copies left in storage that nobody works on any more.

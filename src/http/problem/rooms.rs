@@ -221,7 +221,7 @@ impl From<PickError> for Problem {
             E::Size { .. } => Self::new(StatusCode::BAD_REQUEST, code, message),
             E::Corrupt => Self::new(StatusCode::BAD_GATEWAY, code, message),
             E::OtherRequest => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
-            E::PathTaken => Self::new(StatusCode::CONFLICT, code, message),
+            E::PathTaken | E::Cancelled => Self::new(StatusCode::CONFLICT, code, message),
             E::Earlier {
                 code: "deleted", ..
             } => Self::new(StatusCode::GONE, "deleted", message),

@@ -32,6 +32,17 @@ pub async fn pick_read_change(world: &World) {
     person.call("/metadata", body).await;
     person.call("/prefetch", json!({})).await;
     person.call("/auth/status", json!({})).await;
+    for which in [
+        json!({}),
+        json!({ "path": "/a.txt" }),
+        json!({ "idempotency_keys": ["k"] }),
+    ] {
+        let mut body = which;
+        body["picker_session_id"] = json!("p1");
+        person.call("/progress", body.clone()).await;
+        let (status, told) = person.call("/cancel", body).await;
+        assert_eq!(status, 200, "{told}");
+    }
     let handle = picked["dropbox"]["handle"].as_str().unwrap();
     let file = format!("{}/api/file/{handle}", world.service.url);
     let facts = format!("{file}/metadata?md5=true&width=true&size=true");
