@@ -17,7 +17,7 @@ const PREFIX: &str = "LONGSHORE_";
 /// Sections that do not appear in the names of environment variables.
 const UNNAMED: [&str; 3] = ["http", "server", "outbound"];
 /// Settings that are something by default and may be nothing.
-const MAY_BE_ZERO: [&str; 25] = [
+const MAY_BE_ZERO: [&str; 26] = [
     "browsing.thumbnail_cache",
     "browsing.thumbnail_gathering",
     "connections.refresh_margin",
@@ -40,6 +40,7 @@ const MAY_BE_ZERO: [&str; 25] = [
     "storage.check_interval",
     "storage.upload_memory",
     "uploading.link_redirects",
+    "uploading.max_staged_bytes",
     "webhook.lease_margin",
     "webhook.response_body_limit",
     "webhook.secret_overlap",

@@ -168,6 +168,13 @@ impl Settings {
         if !self.files.has_room_for_removals() {
             refuse("files.removal_lease", "must be at least one second");
         }
+        let staged = self.uploading.max_staged_bytes.as_u64();
+        if staged > 0 && staged < self.files.max_file_size.as_u64() {
+            refuse(
+                "uploading.max_staged_bytes",
+                "must be at least files.max_file_size, or 0",
+            );
+        }
         self.check_master_keys(&mut refuse);
         let one_only = self.dropbox.app_key.is_empty() != self.dropbox.app_secret.is_empty();
         if one_only {

@@ -105,6 +105,22 @@ fn a_removal_is_leased_for_a_second_at_least() {
 }
 
 #[test]
+fn parts_of_uploads_have_room_for_the_largest_file_at_least() {
+    let load = |most| {
+        let settings = [
+            ("LONGSHORE_FILES_MAX_FILE_SIZE", "1000B"),
+            ("LONGSHORE_UPLOADING_MAX_STAGED_BYTES", most),
+        ];
+        load("", &settings)
+    };
+    let faults = load("999B").unwrap_err();
+    let key = "uploading.max_staged_bytes ";
+    assert!(faults[0].starts_with(key), "{faults:?}");
+    let most = |text| load(text).unwrap().uploading.max_staged_bytes.as_u64();
+    assert_eq!((most("1000B"), most("0B")), (1000, 0));
+}
+
+#[test]
 fn postgresql_needs_a_master_key_of_its_own() {
     let faults = load("", &[("LONGSHORE_DATABASE_URL", "postgres://h/d")]).unwrap_err();
     assert!(faults.join("\n").contains("server.master_key"));

@@ -30,6 +30,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "cancelled picks",
         include_str!("migrations/0008_cancelled_picks.sql"),
     ),
+    (
+        9,
+        "staged bytes",
+        include_str!("migrations/0009_staged_bytes.sql"),
+    ),
 ];
 
 /// Brings the tables up to date.

@@ -43,8 +43,8 @@ pub enum UploadError {
     /// Another file lies under the storage key that was asked for.
     #[error("another file is stored under this path already")]
     PathTaken,
-    /// The application has too many uploads open.
-    #[error("too many uploads are open; try again in {} s", .0.as_secs())]
+    /// The application has too many uploads open, or too many bytes in them.
+    #[error("too many uploads are open or too large together; try again in {} s", .0.as_secs())]
     TooMany(Duration),
     /// The upload was completed before, and its file was deleted since.
     #[error("this upload was completed before, and its file has been deleted since")]

@@ -5,7 +5,9 @@
 //! another takes over. Leases go by the clock that all nodes share, read inside the transaction.
 
 mod pieces;
+mod staged;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use crate::database::{Database, Tx};
 use crate::files::Handle;
 use crate::files::claims::{self, Ground, Place};
 use pieces::{hold_pieces, let_go_of_pieces};
+use staged::Limit;
 
 pub(super) use pieces::Kept;
 
@@ -60,7 +63,7 @@ pub(super) struct Ledger {
 const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a completion rests that failed for a reason that passes.
 const REST: Duration = Duration::from_secs(2);
-/// What the application is told to wait that has too many uploads open.
+/// What the application is told to wait that has too many uploads open, or too much in them.
 const COME_BACK: Duration = Duration::from_secs(60);
 /// Uploads that one look at old ones finds.
 const ROUND: i64 = 100;
@@ -81,6 +84,7 @@ impl Ledger {
     /// Writes an upload down.
     ///
     /// # Errors
+    /// [`UploadError::TooMany`] when the application has too many open, or too much in them.
     /// [`UploadError::Database`] with a duplicate when the token is known already.
     pub async fn open(
         &self,
@@ -91,6 +95,8 @@ impl Ledger {
         let text = serde_json::json!(wanted).to_string();
         let (me, token_hash, id) = (self.clone(), token_hash.to_owned(), application.id);
         let most = i64::from(self.settings.max_open);
+        // Of unknown size: it will have a byte at least.
+        let coming = i64::try_from(wanted.size.unwrap_or(1)).unwrap_or(i64::MAX);
         self.database
             .write(move |tx| {
                 async move {
@@ -106,6 +112,7 @@ impl Ledger {
                     if row.try_get::<i64, _>("open")? >= most {
                         return Err(UploadError::TooMany(COME_BACK));
                     }
+                    staged::leave_room(tx, id, coming, me.staged_limit()).await?;
                     let handle = Handle::generate();
                     sqlx::query(
                         "INSERT INTO uploads (application_id, token_hash, handle, request, \
@@ -283,17 +290,18 @@ impl Ledger {
         let now = self.clock.now_ms();
         let done = sqlx::query(
             "UPDATE uploads SET state = 1, expires_at = $1 \
-             WHERE id = $2 AND lease_owner = $3 AND state = 2",
+             WHERE id = $2 AND lease_owner = $3 AND state = 2 \
+             RETURNING application_id, stored_bytes",
         )
         .bind(later(now, self.settings.lifetime))
         .bind(id)
         .bind(self.owner.clone())
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(UploadError::LeaseLost);
-        }
-        let_go_of_pieces(tx, id, now).await
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(UploadError::LeaseLost)?;
+        let_go_of_pieces(tx, id, now).await?;
+        let application = ApplicationId(done.try_get("application_id")?);
+        staged::take(tx, application, done.try_get("stored_bytes")?).await
     }
 
     /// Gives an upload back that could not be put together: at once to whoever completes it again,
@@ -361,28 +369,34 @@ impl Ledger {
                 async move {
                     let now = clock.now_ms();
                     let rows = sqlx::query(
-                        "SELECT id, state FROM uploads WHERE expires_at < $1 AND state <> 2 \
+                        "SELECT id FROM uploads WHERE expires_at < $1 AND state <> 2 \
                          ORDER BY expires_at LIMIT $2",
                     )
                     .bind(now)
                     .bind(ROUND)
                     .fetch_all(&mut *tx)
                     .await?;
-                    let mut unfinished = 0;
+                    let (mut unfinished, mut staged) = (0, BTreeMap::new());
                     for row in &rows {
                         let id: i64 = row.try_get("id")?;
                         let gone = sqlx::query(
-                            "DELETE FROM uploads WHERE id = $1 AND expires_at < $2 AND state <> 2",
+                            "DELETE FROM uploads WHERE id = $1 AND expires_at < $2 AND state <> 2 \
+                             RETURNING state, application_id, stored_bytes",
                         )
                         .bind(id)
                         .bind(now)
-                        .execute(&mut *tx)
+                        .fetch_optional(&mut *tx)
                         .await?;
-                        if gone.rows_affected() == 1 && row.try_get::<i64, _>("state")? == 0 {
+                        let Some(gone) = gone else { continue };
+                        if gone.try_get::<i64, _>("state")? == 0 {
                             let_go_of_pieces(tx, id, now).await?;
                             unfinished += 1;
+                            let application: i64 = gone.try_get("application_id")?;
+                            *staged.entry(application).or_default() +=
+                                gone.try_get::<i64, _>("stored_bytes")?;
                         }
                     }
+                    staged::take_all(tx, staged).await?;
                     Ok((rows.len(), unfinished))
                 }
                 .boxed()
@@ -414,6 +428,10 @@ impl Ledger {
     /// A third of the lease: how often it is renewed.
     pub fn renewal(&self) -> Duration {
         (self.settings.lease / 3).max(Duration::from_millis(50))
+    }
+
+    fn staged_limit(&self) -> Limit {
+        Limit::of(self.settings.max_staged_bytes.as_u64())
     }
 
     fn lease(&self) -> (i64, i64) {

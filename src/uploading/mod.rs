@@ -30,6 +30,7 @@ mod whole;
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use completing::{Completed, Rooms, Uploading};
@@ -49,6 +50,9 @@ pub struct Settings {
     pub lifetime: Duration,
     /// Uploads that one application may have open.
     pub max_open: u32,
+    /// Bytes that one application may have in parts of uploads that are not completed; 0: any
+    /// number.
+    pub max_staged_bytes: ByteSize,
     /// Parts of one upload, and pieces of parts.
     pub max_pieces: u32,
     /// Pieces that this node takes in at once; further ones wait.

@@ -15,6 +15,16 @@ pub(super) struct StoredPiece {
     pub storage_key: String,
 }
 
+/// What is said of a piece before it comes.
+pub(super) struct Said {
+    pub part: u32,
+    /// Where in its part it begins.
+    pub offset: u64,
+    pub size: Option<u64>,
+    /// Hex.
+    pub md5: Option<String>,
+}
+
 /// The pieces of the parts up to `last`, in the file's order, where nothing is missing between
 /// them. `pieces` are sorted by part and offset.
 ///

@@ -12,7 +12,7 @@ use md5::{Digest as _, Md5};
 
 use super::figures;
 use super::ledger::{Entry, Kept, State};
-use super::pieces::StoredPiece;
+use super::pieces::{Said, StoredPiece};
 use super::ticket::Leave;
 use super::{PieceRequest, StartRequest, Ticket, UploadError, Uploading};
 use crate::access::{Application, random_name, random_secret, token_hash};
@@ -30,16 +30,6 @@ pub struct Started {
     pub upload_id: String,
     /// Container and key under which the file will lie, should nothing come between.
     pub place: String,
-}
-
-/// What is said of a piece before it comes.
-pub(super) struct Said {
-    pub part: u32,
-    /// Where in its part it begins.
-    pub offset: u64,
-    pub size: Option<u64>,
-    /// Hex.
-    pub md5: Option<String>,
 }
 
 struct Digest(Md5);
@@ -161,7 +151,8 @@ impl Uploading {
         let _turn = turns.acquire().await.map_err(|_| UploadError::LeaseLost)?;
         let key = format!("{FOLDER}/{}_{}", Handle::generate(), said.part);
         let key = StorageKey::parse(&key)?;
-        self.inner.ledger.hold_piece(&key, entry.expires_at).await?;
+        let held = self.inner.ledger.hold_piece(&key, entry, &said).await;
+        held.inspect_err(|error| figures::refused(error.code()))?;
         let limit = entry.wanted.limit(self.inner.max_file_size);
         let outcome = async {
             let (size, md5) = self.store(&said, limit, &key, body).await?;

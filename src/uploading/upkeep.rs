@@ -14,6 +14,9 @@ impl Uploading {
     pub fn start_upkeep(&self) {
         let this = self.clone();
         self.inner.tasks.spawn(async move {
+            if let Err(error) = this.inner.ledger.count_staged().await {
+                log::warn!("what open uploads hold is not counted anew: {error}");
+            }
             let mut swept: Option<Instant> = None;
             loop {
                 if swept.is_none_or(|at| at.elapsed() >= this.inner.settings.sweep_interval) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::ledger::{Entry, State};
-use super::receiving::Said;
+use super::pieces::Said;
 use super::request::Wanted;
 use super::{Completed, Completion, StartRequest, UploadError, Uploading};
 use crate::access::{Application, random_secret, token_hash};

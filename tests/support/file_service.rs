@@ -48,6 +48,7 @@ pub struct Service {
     _folder: tempfile::TempDir,
     objects: PathBuf,
     master_key: MasterKey,
+    settings: Settings,
     running: app::Service,
 }
 
@@ -124,7 +125,20 @@ impl Service {
             },
             _folder: folder,
             master_key: tools.master_key,
+            settings,
             running,
+        }
+    }
+
+    /// Starts the service anew on what it left.
+    pub async fn restart(self) -> Self {
+        self.running.stop().await;
+        let running = app::Service::start(&self.settings, self.clock.clone()).await;
+        let running = running.unwrap();
+        Self {
+            origin: format!("http://{}", running.address()),
+            running,
+            ..self
         }
     }
 

@@ -10,12 +10,13 @@ use futures_util::FutureExt;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::Ledger;
+use super::{Entry, Ledger, staged};
+use crate::access::ApplicationId;
 use crate::database::Tx;
 use crate::files::garbage;
 use crate::storage::StorageKey;
 use crate::uploading::UploadError;
-use crate::uploading::pieces::StoredPiece;
+use crate::uploading::pieces::{Said, StoredPiece};
 
 /// What became of a piece that was to be written down.
 pub(in crate::uploading) enum Kept {
@@ -47,11 +48,25 @@ impl Ledger {
     }
 
     /// Holds the key of a piece that is about to be written.
-    pub async fn hold_piece(&self, key: &StorageKey, expires_at: i64) -> Result<(), UploadError> {
-        let (key, clock) = (key.to_string(), self.clock.clone());
+    ///
+    /// # Errors
+    /// [`UploadError::TooMany`] when the application has too much in open uploads.
+    pub async fn hold_piece(
+        &self,
+        key: &StorageKey,
+        entry: &Entry,
+        said: &Said,
+    ) -> Result<(), UploadError> {
+        let (key, clock, limit) = (key.to_string(), self.clock.clone(), self.staged_limit());
+        let (application, expires_at) = (entry.application_id, entry.expires_at);
+        let (id, part, offset) = (entry.id, said.part, said.offset);
+        let coming = as_i64(said.size.unwrap_or(1));
         self.database
             .write(move |tx| {
                 async move {
+                    let old = piece_at(tx, id, part, offset).await?;
+                    let more = coming - old.map_or(0, |old| old.0);
+                    staged::leave_room(tx, application, more, limit).await?;
                     let now = clock.now_ms();
                     let left = u64::try_from(expires_at - now).unwrap_or_default();
                     let lasts = Duration::from_millis(left) + GRACE;
@@ -75,13 +90,16 @@ impl Ledger {
 
     /// Writes down a piece that lies in the storage, in place of an earlier one; `most` is the
     /// largest file that is taken.
+    ///
+    /// # Errors
+    /// [`UploadError::TooMany`] when the application has too much in open uploads.
     pub async fn keep_piece(
         &self,
         id: i64,
         piece: StoredPiece,
         most: u64,
     ) -> Result<Kept, UploadError> {
-        let clock = self.clock.clone();
+        let (clock, limit) = (self.clock.clone(), self.staged_limit());
         let most_pieces = i64::from(self.settings.max_pieces);
         self.database
             .write(move |tx| {
@@ -91,7 +109,7 @@ impl Ledger {
                     let row = sqlx::query(
                         "UPDATE uploads SET stored_bytes = stored_bytes \
                          WHERE id = $1 AND state = 0 AND expires_at > $2 \
-                         RETURNING stored_bytes, pieces",
+                         RETURNING application_id, stored_bytes, pieces",
                     )
                     .bind(id)
                     .bind(now)
@@ -100,19 +118,12 @@ impl Ledger {
                     let Some(row) = row else {
                         return Ok(Kept::Closed);
                     };
-                    let (mut bytes, mut pieces): (i64, i64) =
+                    let (before, mut pieces): (i64, i64) =
                         (row.try_get("stored_bytes")?, row.try_get("pieces")?);
-                    let old = sqlx::query(
-                        "SELECT size, storage_key FROM upload_pieces \
-                         WHERE upload_id = $1 AND part = $2 AND piece_offset = $3",
-                    )
-                    .bind(id)
-                    .bind(i64::from(piece.part))
-                    .bind(as_i64(piece.offset))
-                    .fetch_optional(&mut *tx)
-                    .await?;
+                    let mut bytes = before;
+                    let old = piece_at(tx, id, piece.part, piece.offset).await?;
                     match &old {
-                        Some(old) => bytes -= old.try_get::<i64, _>("size")?,
+                        Some((size, _)) => bytes -= size,
                         None => pieces += 1,
                     }
                     bytes = bytes.saturating_add(as_i64(piece.size));
@@ -122,8 +133,7 @@ impl Ledger {
                     if pieces > most_pieces {
                         return Ok(Kept::TooMany);
                     }
-                    if let Some(old) = old {
-                        let key: String = old.try_get("storage_key")?;
+                    if let Some((_, key)) = old {
                         garbage::give_up(tx, &key, now).await?;
                     }
                     put_piece(tx, id, piece).await?;
@@ -131,14 +141,36 @@ impl Ledger {
                         .bind(bytes)
                         .bind(pieces)
                         .bind(id)
-                        .execute(tx)
+                        .execute(&mut *tx)
                         .await?;
+                    let application = ApplicationId(row.try_get("application_id")?);
+                    staged::add(tx, application, bytes - before, limit).await?;
                     Ok(Kept::Noted)
                 }
                 .boxed()
             })
             .await
     }
+}
+
+/// Size and storage key of the piece that begins there.
+async fn piece_at(
+    tx: &mut Tx,
+    upload: i64,
+    part: u32,
+    offset: u64,
+) -> Result<Option<(i64, String)>, UploadError> {
+    let row = sqlx::query(
+        "SELECT size, storage_key FROM upload_pieces \
+         WHERE upload_id = $1 AND part = $2 AND piece_offset = $3",
+    )
+    .bind(upload)
+    .bind(i64::from(part))
+    .bind(as_i64(offset))
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| Ok((row.try_get("size")?, row.try_get("storage_key")?)))
+        .transpose()
 }
 
 async fn put_piece(tx: &mut Tx, upload: i64, piece: StoredPiece) -> Result<(), UploadError> {
