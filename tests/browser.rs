@@ -80,6 +80,11 @@ fn what_breaks_on_the_way_mends_itself_or_says_so() {
 }
 
 #[test]
+fn what_is_given_up_ends_at_the_server_and_leaves_no_file() {
+    run("cancelled");
+}
+
+#[test]
 fn a_hundred_thousand_entries_stay_smooth() {
     run("many");
 }

@@ -113,8 +113,6 @@ export class Cloud {
   readonly #server: Server;
   /** The server's time as it last told it: what ended before is not news. */
   #time: number | undefined;
-  /** Whether the server tells how far copies are; learned from the first answer. */
-  #tellsProgress = true;
 
   constructor(server: Server) {
     this.#server = server;
@@ -165,20 +163,16 @@ export class Cloud {
     return partOf(answer);
   }
 
-  /** How far the copies of a picker session are; nothing where the server does not tell. */
-  async progress(session: string, options?: CallOptions): Promise<CopyProgress[] | undefined> {
-    if (!this.#tellsProgress) return undefined;
-    try {
-      const body = { picker_session_id: session };
-      const answer = await this.#server.post<{ files?: CopyProgress[] }>("/progress", body, options);
-      return answer.files ?? [];
-    } catch (error) {
-      if (error instanceof Refusal && (error.code === "not-found" || error.code === "method-not-allowed")) {
-        this.#tellsProgress = false;
-        return undefined;
-      }
-      throw error;
-    }
+  /** Ends copies of a picker session: those with these keys, or all. Which were files before has a handle. */
+  async cancel(session: string, keys?: string[]): Promise<Partial<CloudFile>[]> {
+    const body = { picker_session_id: session, idempotency_keys: keys };
+    return (await this.#server.post<{ files: Partial<CloudFile>[] }>("/cancel", body, { keepalive: true })).files;
+  }
+
+  /** How far the copies of a picker session are. */
+  async progress(session: string, options?: CallOptions): Promise<CopyProgress[]> {
+    const body = { picker_session_id: session };
+    return (await this.#server.post<{ files: CopyProgress[] }>("/progress", body, options)).files;
   }
 }
 

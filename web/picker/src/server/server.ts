@@ -43,6 +43,8 @@ export function asRefusal(error: unknown): Refusal {
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   headers?: Record<string, string>;
+  /** Whether it is sent to its end although the page goes away. */
+  keepalive?: boolean;
 }
 
 export interface ServerAddress {
@@ -76,7 +78,7 @@ export class Server {
    * Posts to a route of the protocol, with the application's key and the person's token.
    * @throws {Refusal} for every answer that is no success, and when none comes.
    */
-  async post<Answer>(path: string, body: object, { signal, headers }: CallOptions = {}): Promise<Answer> {
+  async post<Answer>(path: string, body: object, { signal, headers, keepalive = false }: CallOptions = {}): Promise<Answer> {
     let response: Response;
     try {
       response = await fetch(this.url + path, {
@@ -84,6 +86,7 @@ export class Server {
         headers: { "Content-Type": "application/json", ...headers },
         body: JSON.stringify({ apikey: this.apikey, token: this.#token.get(), ...this.security, ...body }),
         credentials: "omit",
+        keepalive,
         signal: signal ?? null,
       });
     } catch (error) {

@@ -1,6 +1,7 @@
 /**
  * Copies that the server makes from a cloud into the storage. The page only asks and waits; a
- * lost answer is asked for again with the same key and finds the copy that goes on.
+ * lost answer is asked for again with the same key and finds the copy that goes on. What is given
+ * up is cancelled at the server, too, and may turn out to be stored already.
  */
 
 import type { Cloud } from "../server/cloud.js";
@@ -10,8 +11,13 @@ import { pause } from "../time.js";
 import { patiently } from "./patience.js";
 import type { Carrier, Report, Transfer } from "./queue.js";
 
-/** Between two questions how far the copies are. */
+/** Between two questions how far the copies are, and where little moves. */
 const NEWS_MS = 700;
+const SELDOM_MS = 2800;
+/** Smaller moves than such a part of all are little. */
+const STEPS = 200;
+/** How long it is waited for what became of a copy that was given up. */
+const TRUTH_MS = 3000;
 
 export interface CopyOptions {
   /** The protocol's `store` object. */
@@ -37,46 +43,70 @@ export class CloudCopies implements Carrier {
     const { path } = transfer.item;
     this.#running.set(path, report);
     this.#watch();
+    // A new attempt after a refusal is a new pick; within one, the same.
+    const key = `${transfer.id}-${transfer.attempt}`;
     const wish = {
       path,
       session: this.#session,
-      // A new attempt after a refusal is a new pick; within one, the same.
-      key: `${transfer.id}-${transfer.attempt}`,
+      key,
       store: this.#options.store,
       tags: this.#options.tags,
     };
     try {
       return await patiently(() => this.#cloud.store(wish, { signal }), report, signal);
+    } catch (error) {
+      const stored = signal.aborted && (await this.#end(key));
+      if (stored) return stored;
+      throw error;
     } finally {
       if (this.#running.get(path) === report) this.#running.delete(path);
-      if (this.#running.size === 0) this.#watching?.abort();
+      if (this.#running.size === 0) {
+        this.#watching?.abort();
+        this.#watching = undefined;
+      }
     }
   }
 
-  /** Asks how far the copies are for as long as any runs. */
+  /** Cancels a copy at the server; answers the file that it was before. */
+  async #end(key: string): Promise<Stored | undefined> {
+    // It may take until the network is back; nobody waits for so long.
+    const told = patiently(() => this.#cloud.cancel(this.#session, [key]));
+    const [copy] = (await Promise.race([told, pause(TRUTH_MS)]).catch(() => undefined)) ?? [];
+    return copy?.handle ? (copy as Stored) : undefined;
+  }
+
+  /** Asks how far the copies are for as long as any runs; a page that goes away wants none. */
   #watch(): void {
-    if (this.#watching && !this.#watching.signal.aborted) return;
-    const watching = new AbortController();
-    this.#watching = watching;
-    void this.#ask(watching.signal);
+    if (this.#watching) return;
+    this.#watching = new AbortController();
+    const { signal } = this.#watching;
+    addEventListener("pagehide", ({ persisted }) => {
+      if (!persisted) this.#cloud.cancel(this.#session).catch(() => undefined);
+    }, { signal });
+    void this.#ask(signal);
   }
 
   async #ask(signal: AbortSignal): Promise<void> {
+    let wait = NEWS_MS;
+    let before = 0;
     while (!signal.aborted) {
       try {
         // Most copies are done before anybody could ask.
-        await pause(NEWS_MS, signal);
-        const copies = await this.#cloud.progress(this.#session, { signal });
-        // The server does not tell: then nobody pretends to know.
-        if (!copies) return;
-        for (const { path, state, copied } of copies) {
+        await pause(wait, signal);
+        let [arrived, bytes] = [0, 0];
+        for (const { path, state, copied, size } of await this.#cloud.progress(this.#session, { signal })) {
+          arrived += copied;
+          bytes += size ?? 0;
           if (state === "copying") this.#running.get(path)?.arrived(copied);
         }
+        // Where a bar hardly moves, nobody misses the next step.
+        wait = Math.abs(arrived - before) > bytes / STEPS ? NEWS_MS : Math.min(wait * 2, SELDOM_MS);
+        before = arrived;
       } catch (error) {
-        if (signal.aborted) return;
-        // The copy itself tells what is wrong; this only looks on.
-        const wait = error instanceof Refusal ? error.wait ?? 2 : 2;
-        await pause(wait * 1000, signal).catch(() => undefined);
+        // A server that does not tell: then nobody pretends to know. Else the copy itself tells
+        // what is wrong; this only looks on.
+        if (error instanceof Refusal && error.code === "not-found") return;
+        wait = SELDOM_MS;
       }
     }
   }

@@ -16,11 +16,11 @@ const NOT_NOW = new Set(["lease-lost", "database-unavailable", "queue-unavailabl
 /** How often such a refusal is taken for passing. */
 const NOT_NOW_TRIES = 4;
 
-/** Calls `call` until it succeeds, is refused for good, or patience ends. */
+/** Calls `call` until it succeeds, is refused for good, or patience ends; tells who looks on. */
 export async function patiently<Answer>(
   call: () => Promise<Answer>,
-  report: Pick<Report, "waits" | "goesOn">,
-  signal: AbortSignal,
+  report?: Pick<Report, "waits" | "goesOn">,
+  signal?: AbortSignal,
 ): Promise<Answer> {
   let since: number | undefined;
   let tries = 0;
@@ -30,7 +30,7 @@ export async function patiently<Answer>(
     try {
       return await call();
     } catch (error) {
-      if (signal.aborted || !(error instanceof Refusal)) throw error;
+      if (signal?.aborted || !(error instanceof Refusal)) throw error;
       refusal = error;
     }
     if (refusal.code === UNREACHABLE) {
@@ -38,16 +38,16 @@ export async function patiently<Answer>(
       if (Date.now() - since > PATIENCE_MS) throw refusal;
       const wait = WAITS_MS[Math.min(tries, WAITS_MS.length - 1)] ?? 1000;
       tries += 1;
-      report.waits(navigator.onLine ? "unreachable" : "offline", Date.now() + wait);
+      report?.waits(navigator.onLine ? "unreachable" : "offline", Date.now() + wait);
       await networkOr(wait, signal);
     } else if (refusal.wait || (NOT_NOW.has(refusal.code) && passing < NOT_NOW_TRIES)) {
       const wait = (refusal.wait ?? 2 ** passing) * 1000;
       passing += refusal.wait ? 0 : 1;
-      report.waits("asked-to-wait", Date.now() + wait);
+      report?.waits("asked-to-wait", Date.now() + wait);
       await pause(wait, signal);
     } else {
       throw refusal;
     }
-    report.goesOn();
+    report?.goesOn();
   }
 }

@@ -35,8 +35,8 @@ export interface Carrier {
   /** Whether a transfer that was stopped can go on where it was. */
   readonly pausable: boolean;
   /**
-   * Resolves when the file is stored; rejects with a refusal, or with the signal's reason when
-   * it was aborted. Called again for the same transfer it may go on where it stopped.
+   * Resolves when the file is stored, also when it was aborted too late; rejects with a refusal,
+   * or with the signal's reason when it was aborted. Called again for the same transfer it may go on where it stopped.
    */
   carry(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Stored>;
 }
@@ -192,8 +192,8 @@ export class Queue extends Emitter {
       },
     };
     try {
-      const file = await transfer.carrier.carry(transfer, report, stop.signal);
-      if (current()) this.#done(transfer, file);
+      // What is stored is stored, even if it was given up just before.
+      this.#done(transfer, await transfer.carrier.carry(transfer, report, stop.signal));
     } catch (error) {
       if (current() && !stop.signal.aborted) this.#failed(transfer, asRefusal(error));
     } finally {
