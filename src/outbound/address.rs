@@ -5,9 +5,9 @@
 //! globally reachable". For IPv6 the rule is turned round: only 2000::/3 has been given out for
 //! global use, so everything outside of it is refused, present and future special ranges alike.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipnet::IpNet;
+use super::settings::Opened;
 
 /// IPv4 networks that are not globally reachable: address and prefix length.
 const CLOSED_V4: [(Ipv4Addr, u32); 15] = [
@@ -43,16 +43,16 @@ const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 9
 /// The rules in force.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    opened: Vec<IpNet>,
+    opened: Vec<Opened>,
 }
 
 impl Rules {
-    /// Rules under which these networks are open although they are private.
-    pub fn new(opened: Vec<IpNet>) -> Self {
+    /// Rules under which this is open although it is private.
+    pub fn new(opened: Vec<Opened>) -> Self {
         Self { opened }
     }
 
-    /// Whether a stranger may send us to this address.
+    /// Whether a stranger may send us to this address, on every port that is not closed to all.
     pub fn allow(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(v4) => self.opens(address) || is_global_v4(v4),
@@ -74,12 +74,21 @@ impl Rules {
     }
 
     fn opens(&self, address: IpAddr) -> bool {
-        self.opened.iter().any(|network| network.contains(&address))
+        self.opened.iter().any(|opened| match opened {
+            Opened::Network(network) => network.contains(&address),
+            Opened::Port(_) => false,
+        })
     }
 
-    /// Whether the operator opened this address by name of its network.
-    pub(super) fn opened_by_operator(&self, address: IpAddr) -> bool {
-        self.opens(address)
+    /// Whether a stranger may send us to this address on this port.
+    pub(super) fn allow_at(&self, place: SocketAddr) -> bool {
+        self.allow(place.ip()) || self.opened_by_operator(place)
+    }
+
+    /// Whether the operator opened this place, by its network or by itself.
+    pub(super) fn opened_by_operator(&self, place: SocketAddr) -> bool {
+        let opened = |opened: &Opened| matches!(opened, Opened::Port(port) if *port == place);
+        self.opens(place.ip()) || self.opened.iter().any(opened)
     }
 }
 
@@ -187,6 +196,21 @@ mod tests {
         for address in ["10.0.0.1", "::1", "fe80::1", "::ffff:10.0.0.1"] {
             assert!(!rules.allow(address.parse().unwrap()), "{address}");
         }
+    }
+
+    #[test]
+    fn an_opened_port_opens_neither_its_neighbors_nor_the_address_as_such() {
+        let rules = Rules::new(vec!["127.0.0.1:8080".parse().unwrap()]);
+        assert!(rules.allow_at("127.0.0.1:8080".parse().unwrap()));
+        for place in [
+            "127.0.0.1:8081",
+            "127.0.0.2:8080",
+            "[::ffff:127.0.0.1]:8080",
+            "[::1]:8080",
+        ] {
+            assert!(!rules.allow_at(place.parse().unwrap()), "{place}");
+        }
+        assert!(!rules.allow("127.0.0.1".parse().unwrap()));
     }
 
     proptest! {

@@ -26,7 +26,7 @@ pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use address::Rules;
 pub use fetch::{Fetch, Fetched};
-pub use settings::Settings;
+pub use settings::{Opened, Settings};
 pub use target::Target;
 
 /// Connections kept open to one host while nothing is sent.
@@ -188,7 +188,7 @@ impl Outbound {
     /// strangers may not send us.
     fn look_again(&self, peer: Option<SocketAddr>) -> Result<(), OutboundError> {
         match peer {
-            Some(peer) if !self.rules.allow(peer.ip()) => Err(OutboundError::NotAllowed),
+            Some(peer) if !self.rules.allow_at(peer) => Err(OutboundError::NotAllowed),
             _ => Ok(()),
         }
     }

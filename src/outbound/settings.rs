@@ -1,5 +1,7 @@
 //! What an operator may set about outgoing requests.
 
+use std::net::{IpAddr, SocketAddr};
+
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -9,9 +11,33 @@ use serde::de::{Deserializer, Error};
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Networks that are private and yet allowed, such as `10.2.0.0/16`; a plain address is a
-    /// network of one. In a file a list of texts, in the environment one text with commas.
+    /// network of one, and `10.2.0.7:9000` that address on that port alone. In a file a list of
+    /// texts, in the environment one text with commas.
     #[serde(default, deserialize_with = "networks")]
-    pub allowed_private_networks: Vec<IpNet>,
+    pub allowed_private_networks: Vec<Opened>,
+}
+
+/// What an operator opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// A network, on every port.
+    Network(IpNet),
+    /// One address on one port, for URLs that write the address itself: a name is looked up
+    /// before the port is known.
+    Port(SocketAddr),
+}
+
+impl std::str::FromStr for Opened {
+    type Err = String;
+
+    /// Reads `10.0.0.0/8`, `10.1.2.3` or `10.1.2.3:9000`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let network = text.parse::<IpNet>().ok();
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let port = || text.parse::<SocketAddr>().ok().map(Self::Port);
+        let opened = network.or_else(address).map(Self::Network).or_else(port);
+        opened.ok_or_else(|| format!("`{text}` is no network"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -21,7 +47,7 @@ enum OneOrMany {
     One(String),
 }
 
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Opened>, D::Error> {
     let texts = match OneOrMany::deserialize(deserializer)? {
         OneOrMany::Many(texts) => texts,
         OneOrMany::One(text) => text.split(',').map(str::to_owned).collect(),
@@ -30,17 +56,8 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
         .iter()
         .map(|text| text.trim())
         .filter(|text| !text.is_empty())
-        .map(|text| {
-            network(text).ok_or_else(|| D::Error::custom(format!("`{text}` is no network")))
-        })
+        .map(|text| text.parse().map_err(D::Error::custom))
         .collect()
-}
-
-/// Reads `10.0.0.0/8` or `10.1.2.3`.
-fn network(text: &str) -> Option<IpNet> {
-    text.parse::<IpNet>()
-        .ok()
-        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
 #[cfg(test)]
@@ -50,11 +67,18 @@ mod tests {
     #[test]
     fn networks_are_read_from_a_list_and_from_one_text() {
         for toml in [
-            r#"allowed_private_networks = ["10.0.0.0/8", "127.0.0.1"]"#,
-            r#"allowed_private_networks = "10.0.0.0/8, 127.0.0.1""#,
+            r#"allowed_private_networks = ["10.0.0.0/8", "127.0.0.1", "[::1]:80"]"#,
+            r#"allowed_private_networks = "10.0.0.0/8, 127.0.0.1, [::1]:80""#,
         ] {
             let settings: Settings = toml::from_str(toml).unwrap();
-            assert_eq!(settings.allowed_private_networks.len(), 2, "{toml}");
+            let opened = settings.allowed_private_networks;
+            assert!(
+                matches!(
+                    opened[..],
+                    [Opened::Network(_), Opened::Network(_), Opened::Port(_)]
+                ),
+                "{opened:?}"
+            );
         }
         let empty: Settings = toml::from_str(r#"allowed_private_networks = """#).unwrap();
         assert!(empty.allowed_private_networks.is_empty());

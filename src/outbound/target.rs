@@ -4,7 +4,7 @@
 //! digits all become the IPv4 address that they mean, so the judgment sees what the connector
 //! would see.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
@@ -48,11 +48,12 @@ impl Target {
             Some(Host::Domain(name)) if !name.trim_end_matches('.').is_empty() => None,
             _ => return Err(bad("the URL names no host")),
         };
-        if literal.is_some_and(|address| !rules.allow(address)) {
+        let port = url.port_or_known_default().unwrap_or(0);
+        let literal = literal.map(|address| SocketAddr::new(address, port));
+        if literal.is_some_and(|place| !rules.allow_at(place)) {
             return Err(OutboundError::NotAllowed);
         }
-        let opened = literal.is_some_and(|address| rules.opened_by_operator(address));
-        let port = url.port_or_known_default().unwrap_or(0);
+        let opened = literal.is_some_and(|place| rules.opened_by_operator(place));
         if !opened && !port_is_open(port) {
             return Err(OutboundError::NotAllowed);
         }
@@ -159,6 +160,20 @@ mod tests {
             assert!(Target::parse(url, &rules).is_ok(), "{url}");
         }
         assert!(Target::parse("http://[::1]/", &rules).is_err());
+    }
+
+    #[test]
+    fn an_opened_port_is_reached_by_its_address_alone() {
+        let rules = Rules::new(vec!["127.0.0.1:81".parse().unwrap()]);
+        assert!(Target::parse("http://127.0.0.1:81/a", &rules).is_ok());
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.0.0.1:82/",
+            "http://127.0.0.2:81/",
+        ] {
+            let refused = Err(OutboundError::NotAllowed);
+            assert_eq!(Target::parse(url, &rules), refused, "{url}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::access::{NewApplication, OwnDropboxApp, random_name};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::Demo;
+use crate::outbound::Opened;
 use crate::sandbox::{AccountOptions, AppOptions, Options, Sandbox};
 use scratch::Scratch;
 
@@ -105,10 +106,11 @@ async fn start(arguments: &Arguments, scratch: &Scratch, clock: Clock) -> anyhow
         None => sample_folder(&data_dir).await?,
     };
     let listen = free_address(arguments.listen)?;
-    let public_url = format!("http://{}", reachable(listen));
+    let own = reachable(listen);
+    let public_url = format!("http://{own}");
     let app_secret = random_name(24);
     let sandbox = Sandbox::start(simulated(&folder, &public_url, &app_secret)).await?;
-    let settings = settings(listen, &public_url, data_dir, &sandbox.url())?;
+    let settings = settings(listen, own, data_dir, &sandbox.url())?;
     let demo = prepare(&settings, clock.clone(), app_secret).await?;
     let service = Service::start_with(&settings, clock, Some(Arc::new(demo))).await?;
     let greeting = greeting(&public_url, &folder, &settings.server.data_dir, scratch);
@@ -150,7 +152,7 @@ fn simulated(folder: &Path, public_url: &str, app_secret: &str) -> Options {
 
 fn settings(
     listen: SocketAddr,
-    public_url: &str,
+    own: SocketAddr,
     data_dir: PathBuf,
     dropbox: &str,
 ) -> anyhow::Result<Settings> {
@@ -159,15 +161,16 @@ fn settings(
         Err(faults) => bail!("the defaults cannot be used: {faults:?}"),
     };
     settings.http.listen = listen;
-    public_url.clone_into(&mut settings.http.public_url);
+    settings.http.public_url = format!("http://{own}");
     settings.http.shutdown_timeout = SHUTDOWN;
     settings.server.data_dir = data_dir;
     settings.dropbox.api_url = dropbox.parse()?;
     settings.dropbox.content_url = dropbox.parse()?;
     settings.dropbox.notify_url = dropbox.parse()?;
     settings.dropbox.www_url = dropbox.parse()?;
-    // The sample subscriber is on this machine, where strangers' addresses may not lead.
-    settings.outbound.allowed_private_networks = vec!["127.0.0.0/8".parse()?];
+    // The sample subscriber and the picture that can be tried as a link are served by the demo
+    // itself, on this machine, where strangers' addresses may not lead: nothing else is opened.
+    settings.outbound.allowed_private_networks = vec![Opened::Port(own)];
     settings.webhook.retry_offsets = RETRIES.into();
     Ok(settings)
 }
@@ -196,7 +199,8 @@ async fn prepare(settings: &Settings, clock: Clock, app_secret: String) -> anyho
     };
     tools.database.close().await;
     let apikey = application.apikey.clone();
-    Ok(Demo::new(apikey, endpoint.secret, RETRIES.into()))
+    let secret = endpoint.secret;
+    Ok(Demo::new(apikey, secret, RETRIES.into(), pictures::chart))
 }
 
 /// The address asked for, or the first free one.
@@ -239,6 +243,7 @@ fn greeting(public_url: &str, folder: &Path, data_dir: &Path, scratch: &Scratch)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbound::Outbound;
 
     #[test]
     fn a_taken_port_leads_to_the_next_and_a_taken_wish_to_an_error() {
@@ -246,6 +251,21 @@ mod tests {
         let address = taken.local_addr().unwrap();
         assert!(free_address(Some(address)).is_err());
         assert!(free_address(None).unwrap().ip().is_loopback());
+    }
+
+    #[test]
+    fn links_lead_to_the_demo_itself_and_nowhere_else_on_this_machine() {
+        let own: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let settings = settings(own, own, PathBuf::new(), "http://127.0.0.1:9").unwrap();
+        let outbound = Outbound::new(&settings.outbound).unwrap();
+        assert!(outbound.target("http://127.0.0.1:8080/demo/").is_ok());
+        for url in [
+            "http://127.0.0.1:9/",
+            "http://127.0.0.1:6379/",
+            "http://10.0.0.1/",
+        ] {
+            assert!(outbound.target(url).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -165,7 +165,7 @@ fn boat(color: &mut Color, (u, v): (f32, f32), at: f32, size: f32, light: &Light
 }
 
 /// Draws a sea chart as a PNG: depths in steps, land, a compass.
-pub(super) fn chart(path: &Path) -> io::Result<()> {
+pub(super) fn chart() -> io::Result<Vec<u8>> {
     let picture = RgbImage::from_fn(480, 480, |x, y| {
         let (u, v) = (x as f32 / 480.0, y as f32 / 480.0);
         let hill =
@@ -203,7 +203,10 @@ pub(super) fn chart(path: &Path) -> io::Result<()> {
         };
         Rgb(color.map(|part| (part * 255.0) as u8))
     });
-    picture.save(path).map_err(io::Error::other)
+    let mut png = io::Cursor::new(Vec::new());
+    let written = picture.write_to(&mut png, image::ImageFormat::Png);
+    written.map_err(io::Error::other)?;
+    Ok(png.into_inner())
 }
 
 fn mix(from: Color, to: Color, part: f32) -> Color {

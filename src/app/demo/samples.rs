@@ -30,7 +30,7 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
             threads.spawn(|| draw("Photos/Harbor at noon.jpg", Scene::Noon)),
             threads.spawn(|| draw("Photos/2026/Harbor at dusk.jpg", Scene::Dusk)),
             threads.spawn(|| draw("Photos/2026/Night watch.jpg", Scene::Night)),
-            threads.spawn(|| pictures::chart(&folder.join("Sea chart.png"))),
+            threads.spawn(|| fs::write(folder.join("Sea chart.png"), pictures::chart()?)),
         ];
         let joined = drawn.map(|thread| thread.join());
         let panicked = |_| io::Error::other("a picture could not be drawn");

@@ -27,15 +27,22 @@ pub struct Demo {
     retry_offsets: Vec<Duration>,
     failing: AtomicBool,
     story: Story,
+    /// Draws the picture that can be tried as a link.
+    draw: Draw,
 }
 
+/// Draws a PNG.
+type Draw = fn() -> std::io::Result<Vec<u8>>;
+
 impl Demo {
-    /// A demo of the application with this API key, whose endpoint signs with this secret.
-    pub fn new(apikey: String, secret: String, retry_offsets: Vec<Duration>) -> Self {
+    /// A demo of the application with this API key, whose endpoint signs with this secret; `draw`
+    /// draws the picture that can be tried as a link.
+    pub fn new(apikey: String, secret: String, retry_offsets: Vec<Duration>, draw: Draw) -> Self {
         Self {
             apikey,
             secret,
             retry_offsets,
+            draw,
             failing: AtomicBool::new(false),
             story: Story::default(),
         }
@@ -72,5 +79,6 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/demo/events", web::get().to(story::stream))
         .route("/demo/webhooks", web::post().to(subscriber::receive))
         .route("/demo/subscriber", web::post().to(subscriber::switch))
+        .route("/demo/sea-chart.png", get().to(page::chart))
         .route("/demo/{file}", get().to(page::asset));
 }

@@ -57,6 +57,22 @@ pub(super) async fn config(edge: web::Data<Edge>) -> Result<HttpResponse, Proble
         .json(demo.beginning()))
 }
 
+/// A picture to be tried as a link.
+pub(super) async fn chart(edge: web::Data<Edge>) -> Result<HttpResponse, Problem> {
+    let demo = super::subscriber::of(&edge)?;
+    // Drawn when it is asked for, which few do: it takes a moment of a processor.
+    let drawn = web::block(demo.draw).await;
+    let drawn = drawn.map_err(std::io::Error::other).flatten();
+    let png = drawn.map_err(|error| {
+        log::error!("the picture of the demo cannot be drawn: {error}");
+        Problem::internal()
+    })?;
+    Ok(HttpResponse::Ok()
+        .content_type("image/png")
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(png))
+}
+
 fn file(request: &HttpRequest, name: &str) -> Option<HttpResponse> {
     let file = Files::get(name)?;
     let kind = match name.rsplit('.').next() {

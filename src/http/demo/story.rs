@@ -160,7 +160,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_open_stream_ends_when_the_server_stops() {
-        let demo = Arc::new(Demo::new("A".into(), "whsec_".into(), Vec::new()));
+        let demo = Arc::new(Demo::new("A".into(), "whsec_".into(), Vec::new(), || {
+            Ok(Vec::new())
+        }));
         let reader = Reader {
             changes: demo.story.changed.subscribe(),
             demo: demo.clone(),

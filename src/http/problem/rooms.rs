@@ -259,9 +259,12 @@ impl From<UploadError> for Problem {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file-size", message)
             }
             E::Size { .. } => Self::new(bad, "file-size", message),
-            E::Link(OutboundError::BadUrl(_) | OutboundError::NotAllowed) => {
+            E::Link(OutboundError::NotAllowed) => {
+                let message = "the server fetches nothing from this address: it lies in a private \
+                     network or at a closed port";
                 Self::new(bad, "link-refused", message)
             }
+            E::Link(OutboundError::BadUrl(_)) => Self::new(bad, "link-refused", message),
             E::LinkStatus(400..500) => Self::new(bad, "link-refused", message),
             E::Link(_) | E::LinkStatus(_) => {
                 Self::new(StatusCode::BAD_GATEWAY, "link-unreachable", message)
