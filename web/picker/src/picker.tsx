@@ -4,7 +4,7 @@
  */
 
 import { render } from "preact";
-import { App } from "./app.js";
+import { App, type Happening } from "./app.js";
 import { listenForDrops, listenForPastes } from "./drops.js";
 import { keep, recall } from "./memory.js";
 import type * as PaneModule from "./pane.js";
@@ -100,7 +100,7 @@ export class Picker implements PickerHandle {
   }
 
   async crop(): Promise<void> {
-    warn("crop is not honored: pictures are not edited");
+    warn("crop is not honored: only what is picked can be edited");
     return Promise.resolve();
   }
 
@@ -129,7 +129,7 @@ export class Picker implements PickerHandle {
       handle: this,
       leave: () => this.#leave(),
       hide: (hidden) => this.#hide(hidden),
-      announce: (detail) => void host.dispatchEvent(new CustomEvent("longshore", { detail, bubbles: true })),
+      announce: announcedOn(host),
     });
     const title = words.t("Select Files to Upload");
     const wrap = inline ? document.createElement("div") : document.createElement("dialog");
@@ -168,7 +168,7 @@ export class Picker implements PickerHandle {
     root.append(wrap);
     placeFor(settings).append(host);
     const make = (settings: Settings, leave: () => void) =>
-      new App({ server: this.#server, settings, words, handle: this, leave, hide: () => undefined, announce: () => undefined });
+      new App({ server: this.#server, settings, words, handle: this, leave, hide: () => undefined, announce: announcedOn(host) });
     const pane = new Pane({ options: settings.dropPane ?? {}, settings, words, make });
     this.#pane = { host, pane };
     render(<PaneView pane={pane} />, wrap);
@@ -246,6 +246,11 @@ export function pick(account: Account, options: PickerOptions = {}): { picker: P
     },
   });
   return { picker, result };
+}
+
+/** What happens, as an event for whoever listens further up. */
+function announcedOn(host: HTMLElement) {
+  return (detail: Happening) => void host.dispatchEvent(new CustomEvent("longshore", { detail, bubbles: true }));
 }
 
 function placeFor(settings: Settings): Element {
