@@ -35,6 +35,11 @@ fn a_person_connects_picks_and_sees_the_signed_webhooks() {
 }
 
 #[test]
+fn the_demo_offers_every_source_and_shows_the_code_that_runs() {
+    run("demo");
+}
+
+#[test]
 fn files_of_the_device_arrive_whole_edited_and_after_a_pause() {
     run("device");
 }

@@ -40,6 +40,5 @@ export default [
     },
   },
   { files: ["demo/**/*.js", "connect/**/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["demo/example.js"], languageOptions: { globals: { longshore: "readonly" } } },
   { files: ["tests/**/*.mjs", "picker/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

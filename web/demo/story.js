@@ -26,6 +26,13 @@ import { h, humanSize, icon, isolated, timeOfDay } from "./dom.js";
 
 const MOST = 200;
 
+/** What the server did with a file, and what makes it sure, by the file's source. @type {Record<string, [string, string]>} */
+const DONE = {
+  dropbox: ["Copied", "the content hash agrees"],
+  local_file_system: ["Uploaded", "the digest of each part agrees"],
+  url: ["Fetched", "where the address leads was checked first"],
+};
+
 export class Story {
   /**
    * @param {HTMLElement} list
@@ -66,12 +73,11 @@ export class Story {
       case "stored": {
         const { file, ms } = about;
         const took = `${humanSize(file.size)} in ${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
-        return file.source === "dropbox"
-          ? this.#line(["Copied ", isolated(file.filename)], `${took}; the content hash agrees`, "check")
-          : this.#line(["Uploaded ", isolated(file.filename)], `${took}; the digest of each part agrees`, "check");
+        const [did, sure] = DONE[file.source] ?? ["Stored", "by the server"];
+        return this.#line([`${did} `, isolated(file.filename)], `${took}; ${sure}`, "check");
       }
       case "failed":
-        return this.#line([isolated(String(about.file?.filename ?? "A file")), " was not copied"], about.message, "warning");
+        return this.#line([isolated(String(about.file?.filename ?? "A file")), " was not stored"], about.message, "warning");
       default:
     }
   }

@@ -98,9 +98,12 @@ export async function signIn(page, decision = "Allow") {
   return popup;
 }
 
-/** @param {Page} page */
+/**
+ * What a folder shows; not the choices of a page's own fields.
+ * @param {Page} page
+ */
 export function files(page) {
-  return page.getByRole("option");
+  return page.locator("[role=option]");
 }
 
 /**

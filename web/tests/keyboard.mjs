@@ -17,7 +17,7 @@ await inBrowser("keyboard", async (context) => {
     assert.equal(await what(), name);
   };
 
-  await tabTo("Pick from Dropbox");
+  await tabTo("Attach files");
   await keyboard.press("Enter");
   await page.getByRole("button", { name: "Connect Dropbox" }).waitFor();
   assert.equal(await focused(), "Connect Dropbox");
@@ -79,5 +79,5 @@ await inBrowser("keyboard", async (context) => {
   const result = JSON.parse(await page.locator("#json").innerText());
   assert.deepEqual(result.filesUploaded.map((/** @type {{filename: string}} */ file) => file.filename), ["Welcome.txt"]);
   // And it is back where it was.
-  assert.equal(await focused(), "Pick from Dropbox");
+  assert.equal(await focused(), "Attach files");
 });
