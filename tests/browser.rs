@@ -45,6 +45,11 @@ fn files_of_the_device_arrive_whole_edited_and_after_a_pause() {
 }
 
 #[test]
+fn parts_of_the_picker_come_ahead_and_can_be_asked_for_again() {
+    run("parts");
+}
+
+#[test]
 fn what_goes_wrong_is_said_and_can_be_mended() {
     run("refusals");
 }

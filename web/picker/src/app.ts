@@ -4,13 +4,16 @@
  */
 
 import { asTypes, typeOfEnding } from "./accept.js";
+import { loadSecond, second } from "./ahead.js";
+import { held } from "./drops.js";
 import { Emitter } from "./emitter.js";
 import type { PickerHandle, Settings, UploadToken } from "./options.js";
 import { picked, type PickedFile, type PickResult } from "./result.js";
 import { Selection } from "./selection.js";
 import { asRefusal, type Refusal, type Server } from "./server/server.js";
 import { sourcesOf } from "./sources/all.js";
-import { Device } from "./sources/device/device.js";
+import type { Device } from "./sources/device/device.js";
+import { Later } from "./sources/later.js";
 import type { Item, Source } from "./sources/source.js";
 import { Queue, type Transfer } from "./transfers/queue.js";
 import { because } from "./views/reasons.js";
@@ -64,6 +67,8 @@ export class App extends Emitter {
   editing: Item | undefined;
   /** Whether files hang over the picker. */
   hangs = false;
+  /** Whether the screens after the first could not be loaded. */
+  missesScreens = false;
   /** Whether it asks before it gives up uploads. */
   asking = false;
   message: Message | undefined;
@@ -100,9 +105,18 @@ export class App extends Emitter {
   go(screen: Screen): void {
     this.screen = screen;
     this.changed();
+    if (screen !== "source" && !second()) void this.loadScreens();
     if (screen === "source") this.source.begin();
     if (screen === "summary" && this.queue.settled) this.#settled();
     else clearTimeout(this.#closing);
+  }
+
+  /** Loads the screens after the first, where they have not come ahead. */
+  async loadScreens(): Promise<void> {
+    this.missesScreens = false;
+    this.changed();
+    await loadSecond().catch(() => (this.missesScreens = true));
+    this.changed();
   }
 
   choose(source: Source): void {
@@ -111,8 +125,8 @@ export class App extends Emitter {
   }
 
   /** Where files of the device go, if they are taken here. */
-  get device(): Device | undefined {
-    return this.sources.find((source): source is Device => source instanceof Device);
+  get device(): Later<Device> | undefined {
+    return this.sources.find((source): source is Later<Device> => source instanceof Later && source.name === "local_file_system");
   }
 
   /** Whether dropped and pasted files are taken at the moment. */
@@ -124,9 +138,10 @@ export class App extends Emitter {
   give(data: DataTransfer): void {
     const { device } = this;
     if (!device) return;
+    const files = held(data);
     this.source = device;
     if (this.screen === "summary") this.go("source");
-    void device.give(data);
+    device.ready().then((source) => source.give(files), () => this.tell(this.words.t("The server cannot be reached")));
   }
 
   hang(hangs: boolean): void {

@@ -6,6 +6,18 @@
 /** How long after the last word of a drag it counts as gone. */
 const GONE_MS = 220;
 
+/** One thing that was dropped or pasted: a file, or the entry of a folder. */
+export interface Held {
+  entry: FileSystemEntry | null;
+  file: File | null;
+}
+
+/** What was dropped or pasted. Entries and files are only there for as long as the event lasts. */
+export function held(data: DataTransfer): Held[] {
+  const items = [...data.items].filter((item) => item.kind === "file");
+  return items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+}
+
 export interface DropHopes {
   /** Whether files hang over the place now. */
   over(is: boolean): void;

@@ -4,12 +4,13 @@
  */
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { second } from "./ahead.js";
 import type { App } from "./app.js";
-import { listenForDrops } from "./drops.js";
+import { held, listenForDrops } from "./drops.js";
 import { Emitter, useChanges } from "./emitter.js";
 import type { DropPaneOptions, Settings } from "./options.js";
 import type { PickResult } from "./result.js";
-import { Device } from "./sources/device/device.js";
+import type { Device } from "./sources/device/device.js";
 import { adopt } from "./styles/adopt.js";
 import styles from "./styles/pane.css?inline";
 import { total } from "./transfers/queue.js";
@@ -44,11 +45,6 @@ export class Pane extends Emitter {
     this.#make = make;
   }
 
-  get device(): Device | undefined {
-    const source = this.app?.source;
-    return source instanceof Device ? source : undefined;
-  }
-
   hangs(over: boolean): void {
     this.over = over;
     this.changed();
@@ -70,7 +66,12 @@ export class Pane extends Emitter {
     this.app = app;
     app.begin();
     app.subscribe(() => this.#look(app));
-    if (this.device) await give(this.device);
+    try {
+      const device = await app.device?.ready();
+      if (device) await give(device);
+    } catch {
+      app.tell(this.words.t("The server cannot be reached"));
+    }
     if (app.message) this.said = app.message;
     if (app.selection.count > 0 && app.missing === 0) app.upload();
     else app.close();
@@ -117,12 +118,19 @@ export function PaneView({ pane }: { pane: Pane }) {
   const place = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => adopt(styles, place.current), []);
+  const there = second();
+  useLayoutEffect(() => {
+    if (there) adopt(there.styles, place.current);
+  }, [there]);
   useEffect(() => {
     const on: EventTarget | null = options.overlay === false ? place.current : window;
     return on ? listenForDrops(on, {
       over: (is) => pane.hangs(is),
       takes: () => pane.app === undefined,
-      give: (data) => void pane.give((device) => device.give(data)),
+      give: (data) => {
+        const files = held(data);
+        void pane.give((device) => device.give(files));
+      },
     }) : undefined;
   }, [pane]);
   const sum = app ? total(app.queue.transfers) : undefined;
@@ -132,8 +140,9 @@ export function PaneView({ pane }: { pane: Pane }) {
     if (!options.disableClick) field.current?.click();
   };
   const taken = () => {
-    const files = field.current?.files;
-    if (files && files.length > 0) void pane.give((device) => device.choose(files));
+    // Emptying the field empties its own list.
+    const files = [...(field.current?.files ?? [])];
+    if (files.length > 0) void pane.give((device) => device.choose(files));
     if (field.current) field.current.value = "";
   };
   return (

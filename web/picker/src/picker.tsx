@@ -4,6 +4,7 @@
  */
 
 import { render } from "preact";
+import { loadAhead, loadSecond } from "./ahead.js";
 import { App, type Happening } from "./app.js";
 import { listenForDrops, listenForPastes } from "./drops.js";
 import { keep, recall } from "./memory.js";
@@ -109,6 +110,8 @@ export class Picker implements PickerHandle {
     const [words] = await Promise.all([
       wordsOf(settings.lang, settings.customText, warn),
       loadForDevelopers().catch(() => undefined),
+      // Then it is the first screen.
+      settings.fromSources[0] === "local_file_system" ? loadSecond().catch(() => undefined) : undefined,
     ]);
     if (settings.displayMode === "dropPane") {
       this.#openPane(await import("./pane.js"), settings, words);
@@ -152,6 +155,7 @@ export class Picker implements PickerHandle {
     if (dialog) this.#listen(dialog, app);
     this.#announce();
     app.begin();
+    loadAhead(host);
   }
 
   /** A pane stays in the page until it is closed; each drop is a pick of its own. */

@@ -12,7 +12,7 @@ export function EditScreen({ app, device, item }: { app: App; device: Device; it
   const [loaded, setLoaded] = useState<typeof EditorModule | undefined>(undefined);
   useEffect(() => {
     import("./editor.js").then(setLoaded, () => {
-      app.tell(words.t("The files could not be read"));
+      app.tell(words.t("The server cannot be reached"));
       app.go("selected");
     });
   }, []);

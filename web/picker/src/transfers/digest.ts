@@ -1,6 +1,6 @@
 /**
- * The MD5 of a part, which the server compares with what arrived. Loaded when the first part is
- * sent, and computed in steps, so that the page stays awake.
+ * The MD5 of a part, which the server compares with what arrived. Computed in steps, so that the
+ * page stays awake.
  */
 
 import { Md5 } from "./md5.js";

@@ -7,6 +7,7 @@
 import type { Stored } from "../result.js";
 import { Refusal, type Server } from "../server/server.js";
 import { pause } from "../time.js";
+import { md5 } from "./digest.js";
 import { putPart, type PartPlace } from "./parts.js";
 import { patiently } from "./patience.js";
 import type { Carrier, Report, Transfer } from "./queue.js";
@@ -137,7 +138,6 @@ export class Uploads implements Carrier {
   }
 
   async #send(started: Started, part: Part, report: Report, tell: () => void, signal: AbortSignal): Promise<void> {
-    const { md5 } = await import("./digest.js");
     let digest: string;
     try {
       digest = await md5(part.bytes, signal);

@@ -3,21 +3,27 @@
  * selection and what to do with it at the foot.
  */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { second } from "../ahead.js";
 import type { App } from "../app.js";
 import { useChanges } from "../emitter.js";
 import { plainName } from "../format.js";
+import { adopt } from "../styles/adopt.js";
 import { total } from "../transfers/queue.js";
-import { EditScreen } from "../edit/screen.js";
 import { Icon } from "./icons.js";
-import { Selected } from "./selected.js";
-import { Summary } from "./summary.js";
+import { Skeleton } from "./list.js";
+import { NotLoaded } from "./notice.js";
 
 export function Frame({ app, inline }: { app: App; inline: boolean }) {
   useChanges(app, app.selection, app.source);
   const { words } = app;
+  const frame = useRef<HTMLDivElement>(null);
+  const there = second();
+  useLayoutEffect(() => {
+    if (there) adopt(there.styles, frame.current);
+  }, [there]);
   return (
-    <div class="frame" part="frame" dir={words.rtl ? "rtl" : "ltr"} lang={words.locale} data-screen={app.screen}>
+    <div ref={frame} class="frame" part="frame" dir={words.rtl ? "rtl" : "ltr"} lang={words.locale} data-screen={app.screen}>
       <Side app={app} />
       <div class="main">
         {inline ? null : (
@@ -39,10 +45,14 @@ export function Frame({ app, inline }: { app: App; inline: boolean }) {
 }
 
 function Body({ app }: { app: App }) {
-  const { screen, device, editing } = app;
-  if (screen === "edit" && device && editing) return <EditScreen app={app} device={device} item={editing} />;
-  if (screen === "summary") return <Summary app={app} />;
-  return screen === "source" ? <>{app.source.view()}</> : <Selected app={app} />;
+  const { screen, editing, words } = app;
+  if (screen === "source") return <>{app.source.view()}</>;
+  if (app.missesScreens) return <NotLoaded words={words} again={() => void app.loadScreens()} />;
+  const there = second();
+  if (!there) return <Skeleton label={words.t("Loading")} />;
+  const device = app.device?.source;
+  if (screen === "edit" && device && editing) return <there.EditScreen app={app} device={device} item={editing} />;
+  return screen === "summary" ? <there.Summary app={app} /> : <there.Selected app={app} />;
 }
 
 function Side({ app }: { app: App }) {
@@ -82,7 +92,10 @@ function MessageLine({ app }: { app: App }) {
 
 function Foot({ app }: { app: App }) {
   const { words, selection, queue } = app;
-  if (app.screen === "summary") return <SummaryFoot app={app} />;
+  if (app.screen === "summary") {
+    const there = second();
+    return there ? <there.SummaryFoot app={app} /> : null;
+  }
   const sum = total(queue.transfers);
   const some = selection.count > 0;
   if (!some && sum.files === 0 && !app.source.browsing) return null;
@@ -116,28 +129,6 @@ function hint(app: App): string {
   if (minFiles > 1) return words.t("Choose {from} to {to} files", { from: words.number(minFiles), to: words.number(maxFiles) });
   if (maxFiles === 1) return words.t("Choose a file");
   return maxFiles < 1000 ? words.t("Choose up to {to} files", { to: words.number(maxFiles) }) : words.t("Choose files");
-}
-
-function SummaryFoot({ app }: { app: App }) {
-  const { words, queue } = app;
-  const done = useRef<HTMLButtonElement>(null);
-  const settled = queue.settled;
-  useEffect(() => {
-    if (settled) done.current?.focus({ preventScroll: true });
-  }, [settled]);
-  const failed = queue.of("failed");
-  return (
-    <footer class="foot" part="foot">
-      {app.room > 0 ? <button type="button" class="quiet" onClick={() => app.go("source")}>{words.t("Upload more")}</button> : null}
-      <span class="grow" />
-      {settled && failed.length > 1 ? (
-        <button type="button" class="plain" onClick={() => failed.forEach((transfer) => queue.retry(transfer))}>{words.t("Try all again")}</button>
-      ) : null}
-      {settled
-        ? <button ref={done} type="button" class="primary" onClick={() => app.finish()}>{words.t("Done")}</button>
-        : <button type="button" class="plain" onClick={() => app.wantsToLeave()}>{words.t("Cancel")}</button>}
-    </footer>
-  );
 }
 
 /** Asks before uploads are given up. */

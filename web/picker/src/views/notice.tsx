@@ -33,3 +33,14 @@ export function Notice({ mark, title, text, bad = false, busy = false, children,
     </div>
   );
 }
+
+/** A part of the picker did not come: the way there can be tried again. */
+export function NotLoaded({ words, again }: { words: Words; again: () => void }) {
+  return (
+    <div class="source">
+      <Notice words={words} mark="offline" bad title={words.t("The server cannot be reached")}>
+        <button type="button" class="primary" onClick={again}>{words.t("Try again")}</button>
+      </Notice>
+    </div>
+  );
+}

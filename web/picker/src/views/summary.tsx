@@ -1,5 +1,6 @@
 /** Files on their way: a row for each, with what is true of it, and what it all comes to. */
 
+import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app.js";
 import { useChanges } from "../emitter.js";
 import { plainName } from "../format.js";
@@ -124,4 +125,27 @@ function Line({ transfer, words }: { transfer: Transfer; words: Words }) {
   const label = words.t("Progress of {displayName}", { displayName: plainName(item.name) });
   if (arrived === undefined || item.bytes === 0) return <progress class="line unknown" aria-label={label} />;
   return <progress class="line" max={item.bytes} value={arrived} aria-label={label} />;
+}
+
+/** What can be done while files are on their way, and when they have arrived. */
+export function SummaryFoot({ app }: { app: App }) {
+  const { words, queue } = app;
+  const done = useRef<HTMLButtonElement>(null);
+  const settled = queue.settled;
+  useEffect(() => {
+    if (settled) done.current?.focus({ preventScroll: true });
+  }, [settled]);
+  const failed = queue.of("failed");
+  return (
+    <footer class="foot" part="foot">
+      {app.room > 0 ? <button type="button" class="quiet" onClick={() => app.go("source")}>{words.t("Upload more")}</button> : null}
+      <span class="grow" />
+      {settled && failed.length > 1 ? (
+        <button type="button" class="plain" onClick={() => failed.forEach((transfer) => queue.retry(transfer))}>{words.t("Try all again")}</button>
+      ) : null}
+      {settled
+        ? <button ref={done} type="button" class="primary" onClick={() => app.finish()}>{words.t("Done")}</button>
+        : <button type="button" class="plain" onClick={() => app.wantsToLeave()}>{words.t("Cancel")}</button>}
+    </footer>
+  );
 }

@@ -5,6 +5,7 @@
 
 import type { App } from "../../app.js";
 import { typeOfEnding } from "../../accept.js";
+import type { Held } from "../../drops.js";
 import type { Abilities } from "../../edit/editor.js";
 import type { Edit, Size } from "../../edit/geometry.js";
 import { Emitter } from "../../emitter.js";
@@ -61,17 +62,17 @@ export class Device extends Emitter implements Source {
     return this.app.settings.disableDirectoryUpload !== true && this.app.settings.maxFiles > 1;
   }
 
-  /** Takes what was dropped or pasted; to be called in the event itself. */
-  async give(data: DataTransfer): Promise<void> {
+  /** Takes what was dropped or pasted. */
+  async give(files: Held[]): Promise<void> {
     try {
-      await this.#take(await gather(data, MOST_AT_ONCE, this.takesFolders));
+      await this.#take(await gather(files, MOST_AT_ONCE, this.takesFolders));
     } catch {
       this.app.tell(this.app.words.t("The files could not be read"));
     }
   }
 
   /** Takes what was chosen in the browser's own dialog. */
-  async choose(files: FileList): Promise<void> {
+  async choose(files: Iterable<File>): Promise<void> {
     await this.#take(listed(files, MOST_AT_ONCE));
   }
 

@@ -3,6 +3,8 @@
  * its path in what was dropped. Knows nothing of what may be chosen.
  */
 
+import type { Held } from "../../drops.js";
+
 /** A file, and where it lay in what was given. */
 export interface Found {
   file: File;
@@ -19,14 +21,8 @@ export interface Gathered {
 /** Folders in folders are followed this deep. */
 const DEEPEST = 32;
 
-/**
- * The files of a drop or of the clipboard, at most `limit`. To be called in the event itself:
- * afterwards the browser has forgotten them.
- */
-export async function gather(data: DataTransfer, limit: number, folders: boolean): Promise<Gathered> {
-  const items = [...data.items].filter((item) => item.kind === "file");
-  // Entries and files are only there for as long as the event lasts.
-  const entries = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+/** The files of a drop or of the clipboard, at most `limit`. */
+export async function gather(entries: Held[], limit: number, folders: boolean): Promise<Gathered> {
   const gathered: Gathered = { found: [], more: false };
   for (const { entry, file } of entries) {
     if (entry?.isDirectory) {

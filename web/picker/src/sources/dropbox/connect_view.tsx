@@ -60,7 +60,7 @@ export function ConnectScreen({ dropbox, code, message }: { dropbox: Dropbox; co
 
 function lines(text: string | string[] | undefined) {
   const all = text === undefined ? [] : Array.isArray(text) ? text : [text];
-  return all.map((line) => <span key={line} class="line">{line}</span>);
+  return all.map((line) => <span key={line} class="own">{line}</span>);
 }
 
 export function PopupScreen({ dropbox, blocked, closed }: { dropbox: Dropbox; blocked: boolean; closed: boolean }) {

@@ -1,7 +1,9 @@
 /** A field for an address, and what came of looking there. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { useChanges } from "../../emitter.js";
+import { adopt } from "../../styles/adopt.js";
+import styles from "../../styles/link.css?inline";
 import { because } from "../../views/reasons.js";
 import type { Link } from "./link.js";
 
@@ -13,6 +15,7 @@ function LinkView({ link }: { link: Link }) {
   useChanges(link);
   const { words } = link.app;
   const field = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => adopt(styles, field.current), []);
   useEffect(() => field.current?.focus({ preventScroll: true }), []);
   const reason = link.why ? because(link.why, words) : undefined;
   const look = (event: Event) => {
