@@ -11,6 +11,7 @@ mod scene;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use longshore::access::audit::Actor;
 use longshore::access::{Change, NewApplication, OwnDropboxApp};
 use longshore::database::DatabaseError;
 use longshore::sandbox::{FaultKind, FaultRule};
@@ -550,7 +551,12 @@ async fn a_dropbox_app_set_up_by_mistake_costs_nobody_their_connection() {
         }
         panic!("{expected} did not come");
     };
-    let update = async |change| tools.applications.update(application.id, change).await;
+    let update = async |change| {
+        tools
+            .applications
+            .update(application.id, change, &Actor::command_line())
+            .await
+    };
     update(app("another-app", "another-secret")).await.unwrap();
     shows("/dropbox/auth/reason", "reconnect").await;
     update(app(APP_KEY, APP_SECRET)).await.unwrap();

@@ -18,6 +18,8 @@ mod scene;
 mod applications;
 #[path = "management/input.rs"]
 mod input;
+#[path = "management/people.rs"]
+mod people;
 #[path = "management/reading.rs"]
 mod reading;
 #[path = "management/walls.rs"]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures_util::FutureExt as _;
+use longshore::access::audit::Actor;
 use longshore::access::{ApplicationId, Applications, MasterKey, NewApplication};
 use longshore::clock::Clock;
 use longshore::config::Settings;
@@ -114,10 +115,19 @@ impl World {
             name: path.to_owned(),
             ..NewApplication::default()
         };
-        let (application, _) = self.applications.create(new).await?;
+        let (application, _) = self
+            .applications
+            .create(new, &Actor::command_line())
+            .await?;
         let url = self.subscriber.url(path);
         self.webhooks
-            .create_endpoint(application.id, &url, "fp.upload", "")
+            .create_endpoint(
+                application.id,
+                &url,
+                "fp.upload",
+                "",
+                &Actor::command_line(),
+            )
             .await?;
         Ok(application.id)
     }

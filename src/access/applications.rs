@@ -8,6 +8,8 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use sqlx::Row;
 
+use super::accounts::{AccountId, members};
+use super::audit::{self, Actor, Deed};
 use super::reseal::SealedColumn;
 use super::{AccessError, Call, Credentials, MasterKey, Policy, Purpose, Subject, rules};
 use crate::clock::Clock;
@@ -119,6 +121,8 @@ pub struct NewApplication {
     pub allowed_origins: Vec<String>,
     /// Put before every storage path.
     pub storage_path: String,
+    /// The account that owns it; none: it belongs to whoever runs the server.
+    pub owner: Option<AccountId>,
 }
 
 /// All applications.
@@ -165,6 +169,7 @@ impl Applications {
     pub async fn create(
         &self,
         new: NewApplication,
+        actor: &Actor,
     ) -> Result<(Arc<Application>, String), AccessError> {
         let name = rules::name(&new.name)?;
         let storage_path = rules::storage_path(&new.storage_path)?;
@@ -186,6 +191,7 @@ impl Applications {
         let origins = serde_json::json!(rules::origins(&new.allowed_origins)?).to_string();
         let security = i64::from(new.security_enabled);
         let (now, key) = (self.clock.now_ms(), apikey.clone());
+        let (actor, deed) = (actor.clone(), Deed::new("application.create", &name));
         self.database
             .write(move |tx| {
                 async move {
@@ -195,7 +201,7 @@ impl Applications {
                          created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                     )
                     .bind(name)
-                    .bind(key)
+                    .bind(key.clone())
                     .bind(sealed)
                     .bind(security)
                     .bind(origins)
@@ -203,8 +209,17 @@ impl Applications {
                     .bind(app_secret)
                     .bind(storage_path)
                     .bind(now)
-                    .execute(tx)
+                    .execute(&mut *tx)
                     .await?;
+                    let row = sqlx::query("SELECT id FROM applications WHERE apikey = $1")
+                        .bind(key)
+                        .fetch_one(&mut *tx)
+                        .await?;
+                    let id = ApplicationId(row.try_get("id")?);
+                    if let Some(owner) = new.owner {
+                        members::own(tx, id, owner, now).await?;
+                    }
+                    audit::record(tx, Some(id), &actor, &deed, now).await?;
                     Ok::<_, AccessError>(())
                 }
                 .boxed()
@@ -277,8 +292,15 @@ impl Applications {
     /// # Errors
     /// [`AccessError::UnknownApplication`] when there is none, [`AccessError::Invalid`] for a
     /// value that cannot be used.
-    pub async fn update(&self, id: ApplicationId, change: Change) -> Result<(), AccessError> {
+    pub async fn update(
+        &self,
+        id: ApplicationId,
+        change: Change,
+        actor: &Actor,
+    ) -> Result<(), AccessError> {
         let change = change.checked()?;
+        let deed = Deed::new("application.update", "").with(change.told());
+        let (actor, now) = (actor.clone(), self.clock.now_ms());
         let sealed = match &change.dropbox_app {
             Some(app) => Some(
                 self.master_key
@@ -305,8 +327,9 @@ impl Applications {
                     .bind(change.storage_path)
                     .bind(change.name)
                     .bind(id.0)
-                    .execute(tx)
+                    .execute(&mut *tx)
                     .await?;
+                    audit::record(tx, Some(id), &actor, &deed, now).await?;
                     Ok::<_, AccessError>(done.rows_affected())
                 }
                 .boxed()
@@ -385,6 +408,27 @@ pub struct Change {
 }
 
 impl Change {
+    /// What changes, in the words of the log; of a secret only that it does.
+    fn told(&self) -> String {
+        let mut told = Vec::new();
+        if let Some(name) = &self.name {
+            told.push(format!("name: {name}"));
+        }
+        if let Some(security) = self.security_enabled {
+            told.push(format!("security: {}", if security { "on" } else { "off" }));
+        }
+        if let Some(origins) = &self.allowed_origins {
+            told.push(format!("allowed origins: {}", origins.join(", ")));
+        }
+        if let Some(app) = &self.dropbox_app {
+            told.push(format!("Dropbox app: {}", app.key));
+        }
+        if let Some(path) = &self.storage_path {
+            told.push(format!("storage path: {path}"));
+        }
+        told.join("; ")
+    }
+
     fn checked(self) -> Result<Self, AccessError> {
         self.dropbox_app
             .as_ref()

@@ -1,5 +1,6 @@
 //! Who may do what: applications and their keys, policies and signatures, sealed secrets,
-//! management tokens, portal accounts.
+//! management tokens, the people who work with the portal (`accounts`), and the log of what
+//! was changed by whom (`audit`).
 //!
 //! Knows no HTTP: the edge hands in strings, this room says yes or names the reason for no.
 //! What a file is, or where it lies, is not known here; a policy's limits are checked against
@@ -7,8 +8,9 @@
 //!
 //! Uses `clock` and `database`. Used by nearly every room above.
 
-mod accounts;
+pub mod accounts;
 mod applications;
+pub mod audit;
 mod policy;
 mod reseal;
 mod rules;
@@ -17,14 +19,13 @@ mod tokens;
 
 use crate::database::DatabaseError;
 
-pub use accounts::Accounts;
 pub use applications::{
     Application, ApplicationId, Applications, Change, NewApplication, OwnDropboxApp, SEALED,
 };
 pub use policy::{Call, Credentials, Policy, Subject, sign_policy};
 pub use reseal::{Resealed, SealedColumn, reseal};
 pub use seal::{MasterKey, Purpose, SealError};
-pub use tokens::{ManagementToken, ManagementTokens, Scope};
+pub use tokens::{Grant, ManagementToken, ManagementTokens, NewToken, Scope};
 
 /// Why access was refused, as ways out for the caller.
 #[derive(Debug, Clone, thiserror::Error)]

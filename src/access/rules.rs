@@ -25,6 +25,15 @@ pub(super) fn name(name: &str) -> Result<String, AccessError> {
     Ok(name.to_owned())
 }
 
+/// What a management token is for, without blanks around it.
+pub(super) fn token_name(name: &str) -> Result<String, AccessError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(invalid("a token's name has 1 to 100 characters"));
+    }
+    Ok(name.to_owned())
+}
+
 /// Origins as browsers send them: `https://example.org`, `http://localhost:3000`.
 pub(super) fn origins(origins: &[String]) -> Result<Vec<String>, AccessError> {
     if origins.len() > MOST_ORIGINS {

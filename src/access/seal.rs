@@ -36,6 +36,8 @@ pub enum Purpose {
     Link,
     /// The leave to send a part of an upload.
     UploadTicket,
+    /// The secret of a person's authenticator app.
+    SecondFactor,
 }
 
 /// Why a sealed value could not be opened.

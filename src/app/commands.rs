@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use super::{Service, Tools, demo, doctor, logging};
-use crate::access::{self, NewApplication, OwnDropboxApp, Scope};
+use crate::access::accounts::Role;
+use crate::access::audit::Actor;
+use crate::access::{self, NewApplication, NewToken, OwnDropboxApp, Scope};
 use crate::clock::{Clock, from_ms};
 use crate::config::Settings;
 use crate::http;
@@ -89,6 +91,9 @@ struct AppCreate {
     /// Secret of its own Dropbox app.
     #[arg(long, requires = "dropbox_app_key")]
     dropbox_app_secret: Option<String>,
+    /// Address of the account that owns it in the portal.
+    #[arg(long)]
+    owner: Option<String>,
     /// Require a policy for uploads and reads.
     #[arg(long)]
     security: bool,
@@ -132,6 +137,27 @@ enum AccountAction {
         /// E-mail address.
         #[arg(long)]
         email: String,
+    },
+    /// Give an account another password, read from standard input, and sign it out everywhere.
+    Password {
+        /// E-mail address.
+        #[arg(long)]
+        email: String,
+        /// Also switch its second factor off.
+        #[arg(long)]
+        without_second_factor: bool,
+    },
+    /// Make an account a member of an application.
+    Join {
+        /// E-mail address.
+        #[arg(long)]
+        email: String,
+        /// The application.
+        #[arg(long)]
+        apikey: String,
+        /// How much they may.
+        #[arg(long, value_parser = ["owner", "developer", "viewer"], default_value = "developer")]
+        role: String,
     },
 }
 
@@ -194,9 +220,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Program::Endpoint {
                 action: EndpointAction::Add(endpoint),
             } => add_endpoint(&settings, clock, endpoint).await,
-            Program::Account {
-                action: AccountAction::Create { email },
-            } => create_account(&settings, clock, &email).await,
+            Program::Account { action } => accounts(&settings, clock, action).await,
             Program::Token { action } => tokens(&settings, clock, action).await,
             Program::Migrate => {
                 Tools::open(&settings, clock).await?.database.close().await;
@@ -248,6 +272,12 @@ fn load(file: Option<&std::path::Path>) -> anyhow::Result<Settings> {
 async fn serve(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     let service = Service::start(settings, clock).await?;
     say(&service.summary);
+    // To the terminal and not into the log: whoever follows it owns the portal.
+    if let Some(link) = service.first_link().await? {
+        say(&format!(
+            "the portal has no account yet; make the first one at {link}"
+        ));
+    }
     stopped().await?;
     log::info!("stopping");
     service.stop().await;
@@ -328,9 +358,16 @@ async fn create_app(settings: &Settings, clock: Clock, app: AppCreate) -> anyhow
         dropbox_app,
         security_enabled: app.security,
         allowed_origins: app.allowed_origins,
+        owner: match app.owner {
+            Some(email) => Some(tools.accounts.find(&email).await?.id),
+            None => None,
+        },
         ..NewApplication::default()
     };
-    let (application, secret) = tools.applications.create(new).await?;
+    let (application, secret) = tools
+        .applications
+        .create(new, &Actor::command_line())
+        .await?;
     if app.json {
         let made = json!({ "apikey": application.apikey, "secret": secret });
         put_out(&format!("{made}\n"))?;
@@ -359,7 +396,8 @@ async fn add_endpoint(
         description,
         ..
     } = &endpoint;
-    let made = webhooks.create_endpoint(application.id, url, event, description);
+    let actor = Actor::command_line();
+    let made = webhooks.create_endpoint(application.id, url, event, description, &actor);
     let made = made.await.map_err(|error| {
         let closed = error.to_string() == OutboundError::NotAllowed.to_string();
         let hint = if closed {
@@ -382,23 +420,55 @@ async fn add_endpoint(
     Ok(())
 }
 
-async fn create_account(settings: &Settings, clock: Clock, email: &str) -> anyhow::Result<()> {
+async fn accounts(settings: &Settings, clock: Clock, action: AccountAction) -> anyhow::Result<()> {
     let tools = Tools::open(settings, clock).await?;
+    match action {
+        AccountAction::Create { email } => {
+            tools.accounts.create(&email, password()?).await?;
+            eprintln!("account {email} is made");
+        }
+        AccountAction::Password {
+            email,
+            without_second_factor,
+        } => {
+            let given = tools
+                .accounts
+                .replace_password(&email, password()?, without_second_factor);
+            given.await?;
+            eprintln!("account {email} has another password and is signed out everywhere");
+        }
+        AccountAction::Join {
+            email,
+            apikey,
+            role,
+        } => {
+            let application = tools.applications.by_apikey(&apikey).await?;
+            let (role, actor) = (Role::parse(&role), Actor::command_line());
+            let joined = tools
+                .accounts
+                .add_member(application.id, &email, role, &actor);
+            joined.await?;
+            eprintln!("{email} works on {} as {}", application.name, role.as_str());
+        }
+    }
+    tools.database.close().await;
+    Ok(())
+}
+
+/// A password from standard input, without the end of its line.
+fn password() -> anyhow::Result<String> {
     let mut password = String::new();
     std::io::stdin()
         .read_to_string(&mut password)
         .context("the password is not text")?;
-    let password = password.trim_end_matches(['\n', '\r']).to_owned();
-    tools.accounts.create(email, password).await?;
-    eprintln!("account {email} is made");
-    tools.database.close().await;
-    Ok(())
+    Ok(password.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 async fn reseal(settings: &Settings, clock: Clock) -> anyhow::Result<()> {
     let tools = Tools::open(settings, clock).await?;
     let rooms = [
         access::SEALED.as_slice(),
+        &access::accounts::SEALED,
         &connections::SEALED,
         &webhooks::SEALED,
     ];
@@ -425,7 +495,7 @@ async fn tokens(settings: &Settings, clock: Clock, action: TokenAction) -> anyho
         }
         TokenAction::List { json } => list_tokens(&tools, json).await?,
         TokenAction::Revoke { id } => {
-            let revoked = tools.tokens.revoke(&id).await;
+            let revoked = tools.tokens.revoke(&id, None, &Actor::command_line()).await;
             revoked.context("there is no token with this id")?;
             eprintln!("the token is revoked");
         }
@@ -435,7 +505,7 @@ async fn tokens(settings: &Settings, clock: Clock, action: TokenAction) -> anyho
 }
 
 async fn list_tokens(tools: &Tools, as_json: bool) -> anyhow::Result<()> {
-    let tokens = tools.tokens.list().await?;
+    let tokens = tools.tokens.list(None).await?;
     if as_json {
         return put_out(&format!("{}\n", json!(tokens)));
     }
@@ -463,7 +533,13 @@ async fn create_token(
         Some(apikey) => Scope::Application(tools.applications.by_apikey(&apikey).await?.id),
         None => Scope::Everything,
     };
-    let token = tools.tokens.create(scope, name).await?;
+    let new = NewToken {
+        name: name.to_owned(),
+        scope,
+        role: Role::Owner,
+        expires_at: None,
+    };
+    let (token, _) = tools.tokens.create(new, &Actor::command_line()).await?;
     if as_json {
         put_out(&format!("{}\n", json!({ "token": token })))?;
     } else {

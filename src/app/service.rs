@@ -12,7 +12,8 @@ use futures_util::FutureExt as _;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::master_key;
-use crate::access::{Accounts, Applications, ManagementTokens, MasterKey};
+use crate::access::accounts::Accounts;
+use crate::access::{Applications, ManagementTokens, MasterKey};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::connections::{Connections, Needs};
@@ -65,7 +66,12 @@ impl Tools {
         let clock = database.shared_clock(clock).await?;
         let applications = Applications::new(database.clone(), master_key.clone(), clock.clone());
         let tokens = ManagementTokens::new(database.clone(), clock.clone());
-        let accounts = Accounts::new(database.clone(), clock.clone());
+        let accounts = Accounts::new(
+            database.clone(),
+            clock.clone(),
+            master_key.clone(),
+            settings.accounts.clone(),
+        );
         Ok(Self {
             database,
             clock,
@@ -167,6 +173,16 @@ impl Service {
         })
     }
 
+    /// The link by which the first account is made, while there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_link(&self) -> anyhow::Result<Option<String>> {
+        let token = self.edge.accounts.first_invitation().await?;
+        let public = self.edge.links.public();
+        Ok(token.map(|token| format!("{public}/portal/join#{token}")))
+    }
+
     /// Where it listens.
     pub fn address(&self) -> std::net::SocketAddr {
         self.server.address
@@ -239,11 +255,8 @@ pub async fn build(
     let files = &settings.files;
     let garbage = Garbage::new(files, database.clone(), storage.clone(), clock.clone());
     let connections = connections(settings, tools, &dropbox, &links);
-    let contents = Contents::new(
-        storage.clone(),
-        dropbox.clone(),
-        account_of(connections.clone()),
-    );
+    let account_of = account_of(connections.clone());
+    let contents = Contents::new(storage.clone(), dropbox.clone(), account_of);
     let browser = Browser::new(
         settings.browsing.clone(),
         connections.clone(),
@@ -271,6 +284,8 @@ pub async fn build(
         settings: settings.http.clone(),
         applications: tools.applications.clone(),
         tokens: tools.tokens.clone(),
+        accounts: tools.accounts.clone(),
+        master_key: tools.master_key.clone(),
         inspector: Inspector::new(catalog.clone(), contents.clone(), storage.clone()),
         garbage,
         files: settings.files.clone(),
@@ -348,10 +363,16 @@ fn background(edge: &Edge, settings: &Settings) -> Vec<AbortOnDropHandle<()>> {
         edge.clock.clone(),
     );
     let looking = tokio::spawn(orphans.keep_looking());
+    let accounts = edge.accounts.clone();
     let tidying = tokio::spawn(async move {
         loop {
             if let Err(error) = connections.tidy().await {
                 log::warn!("old sessions stay for now: {error}");
+            }
+            match accounts.tidy().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => log::warn!("old sessions of the portal stay for now: {error}"),
             }
             tokio::time::sleep(TIDY_EVERY).await;
         }

@@ -55,6 +55,8 @@ pub struct Settings {
     pub picking: picking::Settings,
     /// How long uploads may take.
     pub uploading: uploading::Settings,
+    /// How people sign in to the portal.
+    pub accounts: access::accounts::Settings,
     /// How long what has ended is kept.
     pub retention: retention::Settings,
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Absence, ConnectionError, Connections, Intent, Needs, Settings};
+use crate::access::audit::Actor;
 use crate::access::{Application, Applications, MasterKey, NewApplication};
 use crate::clock::{Clock, ClockHand};
 use crate::database::Database;
@@ -55,7 +56,12 @@ async fn application(scene: &Scene, name: &str) -> std::sync::Arc<Application> {
         name: name.to_owned(),
         ..NewApplication::default()
     };
-    scene.applications.create(new).await.unwrap().0
+    scene
+        .applications
+        .create(new, &Actor::command_line())
+        .await
+        .unwrap()
+        .0
 }
 
 async fn rows(scene: &Scene) -> i64 {

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "staged bytes",
         include_str!("migrations/0009_staged_bytes.sql"),
     ),
+    (10, "portal", include_str!("migrations/0010_portal.sql")),
 ];
 
 /// Brings the tables up to date.

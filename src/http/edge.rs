@@ -8,7 +8,8 @@ use super::demo::Demo;
 use super::problem::Problem;
 use super::request_id;
 use super::settings::Settings;
-use crate::access::{Applications, ManagementTokens};
+use crate::access::accounts::Accounts;
+use crate::access::{Applications, ManagementTokens, MasterKey};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::database::Database;
@@ -39,6 +40,10 @@ pub struct Edge {
     pub applications: Applications,
     /// Bearer tokens of the management API.
     pub tokens: ManagementTokens,
+    /// People who work with the portal.
+    pub accounts: Accounts,
+    /// Makes the proofs of the portal's own calls.
+    pub master_key: MasterKey,
     /// Files.
     pub catalog: Catalog,
     /// The bytes of files, wherever they lie.

@@ -1,5 +1,6 @@
 //! Deliveries as their owners see them: listed, looked into, sent again by hand.
 
+use futures_util::FutureExt;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -7,6 +8,7 @@ use sqlx::any::AnyRow;
 use super::queue::Due;
 use super::{WebhookError, Webhooks, reconciler};
 use crate::access::ApplicationId;
+use crate::access::audit::{self, Actor, Deed};
 
 /// Rows of one page at most.
 const LONGEST_PAGE: i64 = 250;
@@ -296,7 +298,12 @@ impl Webhooks {
     ///
     /// # Errors
     /// [`WebhookError::NotFound`], or [`WebhookError::EndpointOff`] while its endpoint is not on.
-    pub async fn resend(&self, application: ApplicationId, id: i64) -> Result<(), WebhookError> {
+    pub async fn resend(
+        &self,
+        application: ApplicationId,
+        id: i64,
+        actor: &Actor,
+    ) -> Result<(), WebhookError> {
         let delivery = self.delivery(application, id).await?;
         let endpoint = self.endpoint(application, delivery.endpoint_id).await;
         let on = endpoint.is_ok_and(|found| found.state == super::EndpointState::Enabled);
@@ -304,6 +311,8 @@ impl Webhooks {
             return Err(WebhookError::EndpointOff);
         }
         let now = self.room.clock.now_ms();
+        let deed = Deed::new("delivery.resend", &format!("delivery {id}"));
+        self.note(application, actor, deed).await?;
         // One that was never attempted is merely sent now; so is one already asked for.
         let change = match (delivery.state, delivery.attempts) {
             (DeliveryState::Pending, 0) => "state = 0",
@@ -335,11 +344,14 @@ impl Webhooks {
         application: ApplicationId,
         endpoint_id: i64,
         since: i64,
+        actor: &Actor,
     ) -> Result<u64, WebhookError> {
         let endpoint = self.endpoint(application, endpoint_id).await?;
         if endpoint.state != super::EndpointState::Enabled {
             return Err(WebhookError::EndpointOff);
         }
+        let deed = Deed::new("endpoint.resend-failed", &format!("endpoint {endpoint_id}"));
+        self.note(application, actor, deed).await?;
         let (mut last, mut count) = (0, 0);
         loop {
             let mut connection = self.room.database.read().await?;
@@ -373,5 +385,25 @@ impl Webhooks {
             count += reconciler::make_due(&self.room, ids, now, change, "state = 2").await?;
             self.room.add(&due).await;
         }
+    }
+
+    /// Writes down what somebody asks for, before it is done.
+    async fn note(
+        &self,
+        application: ApplicationId,
+        actor: &Actor,
+        deed: Deed,
+    ) -> Result<(), WebhookError> {
+        let (actor, now) = (actor.clone(), self.room.clock.now_ms());
+        self.room
+            .database
+            .write(move |tx| {
+                async move {
+                    audit::record(tx, Some(application), &actor, &deed, now).await?;
+                    Ok(())
+                }
+                .boxed()
+            })
+            .await
     }
 }

@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 use super::rotation::Rotation;
 use super::sign;
 use super::{WebhookError, Webhooks, reconciler};
+use crate::access::audit::{self, Actor, Deed};
 use crate::access::{ApplicationId, Purpose};
 use crate::database::{DatabaseError, Tx};
 use crate::events::ACTIONS;
@@ -139,6 +140,7 @@ impl Webhooks {
         url: &str,
         event: &str,
         description: &str,
+        actor: &Actor,
     ) -> Result<Vec<Created>, WebhookError> {
         let target = self.room.outbound.target(url)?;
         let invalid = |why: &str| WebhookError::Invalid(why.to_owned());
@@ -166,11 +168,17 @@ impl Webhooks {
                 .seal(Purpose::EndpointSecret, &secret)?,
             now: self.room.clock.now_ms(),
         };
-        let ids = self
-            .room
-            .database
-            .write(move |tx| async move { insert(tx, &new, &events).await }.boxed())
-            .await?;
+        let deed = Deed::new("endpoint.create", &new.url).with(event);
+        let actor = actor.clone();
+        let ids = self.room.database.write(move |tx| {
+            async move {
+                let ids = insert(tx, &new, &events).await?;
+                audit::record(tx, Some(application), &actor, &deed, new.now).await?;
+                Ok::<_, WebhookError>(ids)
+            }
+            .boxed()
+        });
+        let ids = ids.await?;
         let made = |(id, event): (i64, &str)| Created {
             id,
             event: event.to_owned(),
@@ -262,8 +270,10 @@ impl Webhooks {
         &self,
         application: ApplicationId,
         id: i64,
+        actor: &Actor,
     ) -> Result<(), WebhookError> {
-        self.set_state(application, id, 0).await?;
+        let deed = Deed::new("endpoint.enable", &format!("endpoint {id}"));
+        self.set_state(application, id, 0, actor, deed).await?;
         reconciler::release_held(&self.room).await
     }
 
@@ -275,8 +285,10 @@ impl Webhooks {
         &self,
         application: ApplicationId,
         id: i64,
+        actor: &Actor,
     ) -> Result<(), WebhookError> {
-        self.set_state(application, id, 1).await?;
+        let deed = Deed::new("endpoint.disable", &format!("endpoint {id}"));
+        self.set_state(application, id, 1, actor, deed).await?;
         reconciler::put_aside(&self.room, id).await
     }
 
@@ -288,8 +300,10 @@ impl Webhooks {
         &self,
         application: ApplicationId,
         id: i64,
+        actor: &Actor,
     ) -> Result<(), WebhookError> {
-        self.set_state(application, id, 3).await?;
+        let deed = Deed::new("endpoint.delete", &format!("endpoint {id}"));
+        self.set_state(application, id, 3, actor, deed).await?;
         reconciler::put_aside(&self.room, id).await
     }
 
@@ -298,8 +312,10 @@ impl Webhooks {
         application: ApplicationId,
         id: i64,
         state: i64,
+        actor: &Actor,
+        deed: Deed,
     ) -> Result<(), WebhookError> {
-        let now = self.room.clock.now_ms();
+        let (now, actor) = (self.room.clock.now_ms(), actor.clone());
         let changed = self
             .room
             .database
@@ -314,8 +330,11 @@ impl Webhooks {
                     .bind(now)
                     .bind(id)
                     .bind(application.0)
-                    .execute(tx)
+                    .execute(&mut *tx)
                     .await?;
+                    if done.rows_affected() > 0 {
+                        audit::record(tx, Some(application), &actor, &deed, now).await?;
+                    }
                     Ok::<_, WebhookError>(done.rows_affected())
                 }
                 .boxed()

@@ -13,6 +13,7 @@ use sqlx::any::AnyRow;
 
 use super::sign::{self, Secrets};
 use super::{WebhookError, Webhooks};
+use crate::access::audit::{self, Actor, Deed};
 use crate::access::{ApplicationId, MasterKey, Purpose};
 
 /// How far a rotation is, as the row says.
@@ -110,6 +111,7 @@ impl Webhooks {
         &self,
         application: ApplicationId,
         id: i64,
+        actor: &Actor,
     ) -> Result<String, WebhookError> {
         let row = self.endpoint_row(application, id).await?;
         let now = self.room.clock.now_ms();
@@ -124,7 +126,9 @@ impl Webhooks {
             other: Some(fresh.clone()),
             phase: Rotation::Pending(ends_at),
         };
-        self.write_secrets(&row, change).await?;
+        let deed = Deed::new("endpoint.rotate-secret", &format!("endpoint {id}"));
+        self.write_secrets(&row, change, application, actor, deed)
+            .await?;
         Ok(fresh)
     }
 
@@ -138,6 +142,7 @@ impl Webhooks {
         application: ApplicationId,
         id: i64,
         overlap: Option<Duration>,
+        actor: &Actor,
     ) -> Result<(), WebhookError> {
         let row = self.endpoint_row(application, id).await?;
         let now = self.room.clock.now_ms();
@@ -163,19 +168,26 @@ impl Webhooks {
             0 => (None, Rotation::None),
             keep => (Some(old), Rotation::Retiring(now.saturating_add(keep))),
         };
-        self.write_secrets(
-            &row,
-            Change {
-                first,
-                other,
-                phase,
-            },
-        )
-        .await
+        let change = Change {
+            first,
+            other,
+            phase,
+        };
+        let deed = Deed::new("endpoint.promote-secret", &format!("endpoint {id}"));
+        self.write_secrets(&row, change, application, actor, deed)
+            .await
     }
 
     /// Writes secrets down, unless somebody else has changed them meanwhile.
-    async fn write_secrets(&self, row: &AnyRow, change: Change) -> Result<(), WebhookError> {
+    async fn write_secrets(
+        &self,
+        row: &AnyRow,
+        change: Change,
+        application: ApplicationId,
+        actor: &Actor,
+        deed: Deed,
+    ) -> Result<(), WebhookError> {
+        let actor = actor.clone();
         let seal = |secret: &str| self.room.master_key.seal(Purpose::EndpointSecret, secret);
         let first = seal(&change.first)?;
         let other = change.other.as_deref().map(seal).transpose()?;
@@ -205,8 +217,11 @@ impl Webhooks {
                     .bind(id)
                     .bind(was)
                     .bind(phase_was)
-                    .execute(tx)
+                    .execute(&mut *tx)
                     .await?;
+                    if done.rows_affected() > 0 {
+                        audit::record(tx, Some(application), &actor, &deed, now).await?;
+                    }
                     Ok::<_, WebhookError>(done.rows_affected())
                 }
                 .boxed()

@@ -102,6 +102,7 @@ async fn every_statement_finds_its_rows_among_a_million() {
     driven::upload(&world).await;
     driven::look(&world).await;
     driven::change(&world).await;
+    driven::people(&world).await;
     driven::come_and_go(&world).await;
     driven::stop_and_die(&mut world).await;
     let old = "SELECT COUNT(*) FROM events WHERE id < 1000";

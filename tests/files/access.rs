@@ -162,7 +162,11 @@ async fn a_foreign_application_reaches_nothing() {
         name: "Other".to_owned(),
         ..NewApplication::default()
     };
-    let (other, secret) = service.applications.create(new).await.unwrap();
+    let (other, secret) = service
+        .applications
+        .create(new, &longshore::access::audit::Actor::command_line())
+        .await
+        .unwrap();
     for path in [
         format!("/{}/{}", other.apikey, file.handle),
         format!("/api/file/{}?key={}", file.handle, other.apikey),

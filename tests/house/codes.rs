@@ -15,6 +15,8 @@ fn codes() -> BTreeSet<String> {
     let patterns = [
         // Problem::new(status, "code", …)
         r#"(?:Problem|Self)::new\(\s*[\w:]+,\s*"([a-z-]+)""#,
+        // (status, "code") of a match
+        r#"\(StatusCode::\w+, "([a-z-]+)"\)"#,
         // "code": "…" and code: "…" in answers
         r#""?code"?:\s*"([a-z-]+)""#,
     ]

@@ -46,6 +46,11 @@ impl Scene {
         Self::with(&settings).await
     }
 
+    /// With these settings.
+    pub async fn set(settings: &[(&str, &str)]) -> Self {
+        Self::with(settings).await
+    }
+
     async fn with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let dropbox = Dropbox::start(dir.path());

@@ -101,7 +101,11 @@ impl Service {
             }),
             ..NewApplication::default()
         };
-        let (application, secret) = tools.applications.create(new).await.unwrap();
+        let (application, secret) = tools
+            .applications
+            .create(new, &longshore::access::audit::Actor::command_line())
+            .await
+            .unwrap();
         Self {
             origin: format!("http://{}", running.address()),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
@@ -277,7 +281,11 @@ impl Service {
             ..Change::default()
         };
         self.applications
-            .update(self.application.id, change)
+            .update(
+                self.application.id,
+                change,
+                &longshore::access::audit::Actor::command_line(),
+            )
             .await
             .unwrap();
     }

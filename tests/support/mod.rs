@@ -6,6 +6,7 @@
     reason = "each test crate uses the part of it that it needs"
 )]
 
+pub mod portal;
 pub mod postgres;
 pub mod redis;
 pub mod redis_shapes;

@@ -116,7 +116,11 @@ impl Scene {
         let tools = Tools::open(&self.settings, self.clock.clone())
             .await
             .unwrap();
-        let (application, secret) = tools.applications.create(new).await.unwrap();
+        let (application, secret) = tools
+            .applications
+            .create(new, &longshore::access::audit::Actor::command_line())
+            .await
+            .unwrap();
         tools.database.close().await;
         (application.apikey.clone(), secret)
     }

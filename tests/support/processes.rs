@@ -11,10 +11,11 @@
 mod outgrown;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -53,6 +54,8 @@ pub struct Running {
     pub log: PathBuf,
     /// The first line it printed.
     pub said: String,
+    /// What it printed after that.
+    more: Arc<Mutex<String>>,
 }
 
 impl Running {
@@ -72,6 +75,7 @@ impl Running {
             child,
             log,
             said: String::new(),
+            more: Arc::default(),
         }
     }
 
@@ -83,8 +87,25 @@ impl Running {
         reader.read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "it ended at once:\n{}", self.read_log());
         // Whatever follows must not block it.
-        std::thread::spawn(move || drop(std::io::copy(&mut reader, &mut std::io::sink())));
+        let more = self.more.clone();
+        std::thread::spawn(move || {
+            for line in reader.lines().map_while(Result::ok) {
+                more.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
         line
+    }
+
+    /// The rest of the line that it prints with this beginning, after the first one.
+    pub async fn printed(&self, beginning: &str) -> String {
+        let find = || {
+            let more = self.more.lock().unwrap();
+            more.lines()
+                .find_map(|line| Some(line.split_once(beginning)?.1.to_owned()))
+        };
+        let found = async || find().is_some();
+        eventually(beginning, Duration::from_secs(10), found).await;
+        find().unwrap()
     }
 
     pub fn read_log(&self) -> String {
@@ -276,6 +297,23 @@ impl Service {
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {complaint}");
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Runs another program of ours that reads `input`.
+    pub fn command(&self, arguments: &[&str], input: &str) {
+        let mut program = Command::new(LONGSHORE);
+        program
+            .args(arguments)
+            .envs(&self.environment)
+            .stdin(Stdio::piped());
+        let mut running = program.spawn().unwrap();
+        running
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        assert!(running.wait().unwrap().success(), "{arguments:?}");
     }
 
     /// Runs another program of ours beside the service, which may fail.

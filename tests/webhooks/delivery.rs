@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use longshore::access::audit::Actor;
 use longshore::events;
 use longshore::webhooks::DeliveryState;
 use sha2::Sha256;
@@ -118,9 +119,9 @@ on_every_ground! {
 
     async fn while_a_secret_is_rotated_both_are_valid(world: World) {
         let (id, old) = world.endpoint("/hook").await;
-        let fresh = world.webhooks.rotate_secret(world.application, id).await.unwrap();
+        let fresh = world.webhooks.rotate_secret(world.application, id, &Actor::command_line()).await.unwrap();
         assert_ne!(old, fresh);
-        world.webhooks.rotate_secret(world.application, id).await.expect_err("a third secret");
+        world.webhooks.rotate_secret(world.application, id, &Actor::command_line()).await.expect_err("a third secret");
         let last = async || {
             world.happen(1).await;
             world.deliver().await;
@@ -135,18 +136,18 @@ on_every_ground! {
             assert_eq!(request.header("webhook-signature").unwrap(), all.join(" "));
         };
         check(&last().await, &old, Some(&fresh));
-        world.webhooks.promote_secret(world.application, id, None).await.unwrap();
+        world.webhooks.promote_secret(world.application, id, None, &Actor::command_line()).await.unwrap();
         check(&last().await, &fresh, Some(&old));
         world.hand.advance(25 * HOUR);
         check(&last().await, &fresh, None);
-        let third = world.webhooks.rotate_secret(world.application, id).await.unwrap();
+        let third = world.webhooks.rotate_secret(world.application, id, &Actor::command_line()).await.unwrap();
         world.hand.advance(25 * HOUR);
         check(&last().await, &third, Some(&fresh));
         world.hand.advance(24 * HOUR);
         check(&last().await, &third, None);
-        let fourth = world.webhooks.rotate_secret(world.application, id).await.unwrap();
+        let fourth = world.webhooks.rotate_secret(world.application, id, &Actor::command_line()).await.unwrap();
         let at_once = Some(Duration::ZERO);
-        world.webhooks.promote_secret(world.application, id, at_once).await.unwrap();
+        world.webhooks.promote_secret(world.application, id, at_once, &Actor::command_line()).await.unwrap();
         check(&last().await, &fourth, None);
     }
 
@@ -169,7 +170,7 @@ on_every_ground! {
         world.deliver().await;
         assert_eq!(world.subscriber.received("/gone").len(), 4);
         world.subscriber.answer("/gone", Answer::Status(200));
-        world.webhooks.enable_endpoint(world.application, id).await.unwrap();
+        world.webhooks.enable_endpoint(world.application, id, &Actor::command_line()).await.unwrap();
         world.deliver().await;
         let all = world.deliveries().await;
         assert!(all.iter().all(|one| one.state == DeliveryState::Delivered), "{all:?}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use longshore::access::audit::Actor;
 use longshore::events::ACTIONS;
 use longshore::webhooks::{DeliveryState, EndpointState, Filter, WebhookError};
 
@@ -11,7 +12,7 @@ use crate::world::{World, on_every_ground};
 on_every_ground! {
     async fn all_makes_one_endpoint_for_each_kind_of_event(world: World) {
         let url = world.subscriber.url("/all");
-        let made = world.webhooks.create_endpoint(world.application, &url, "all", "").await.unwrap();
+        let made = world.webhooks.create_endpoint(world.application, &url, "all", "", &Actor::command_line()).await.unwrap();
         let events: Vec<_> = made.iter().map(|one| one.event.as_str()).collect();
         assert_eq!(events, ACTIONS);
         assert!(made.iter().all(|one| one.secret == made[0].secret && one.url == url));
@@ -23,7 +24,7 @@ on_every_ground! {
 
     async fn an_endpoint_that_cannot_be_is_refused_with_a_reason(world: World) {
         let refused = async |url: &str, event: &str| {
-            let made = world.webhooks.create_endpoint(world.application, url, event, "").await;
+            let made = world.webhooks.create_endpoint(world.application, url, event, "", &Actor::command_line()).await;
             match made.unwrap_err() {
                 WebhookError::Invalid(why) => why,
                 other => panic!("{other:?}"),
@@ -43,26 +44,26 @@ on_every_ground! {
         let other = longshore::access::ApplicationId(world.application.0 + 1);
         let w = &world.webhooks;
         assert!(matches!(w.endpoint(other, id).await, Err(WebhookError::NotFound)));
-        assert!(matches!(w.delete_endpoint(other, id).await, Err(WebhookError::NotFound)));
-        assert!(matches!(w.rotate_secret(other, id).await, Err(WebhookError::NotFound)));
+        assert!(matches!(w.delete_endpoint(other, id, &Actor::command_line()).await, Err(WebhookError::NotFound)));
+        assert!(matches!(w.rotate_secret(other, id, &Actor::command_line()).await, Err(WebhookError::NotFound)));
         assert!(matches!(w.delivery(other, delivery.id).await, Err(WebhookError::NotFound)));
-        assert!(matches!(w.resend(other, delivery.id).await, Err(WebhookError::NotFound)));
+        assert!(matches!(w.resend(other, delivery.id, &Actor::command_line()).await, Err(WebhookError::NotFound)));
         assert!(w.deliveries(other, Filter::default()).await.unwrap().is_empty());
     }
 
     async fn a_disabled_endpoint_holds_what_it_is_owed_until_it_is_on_again(world: World) {
         let (id, _) = world.endpoint("/hook").await;
         world.happen(3).await;
-        world.webhooks.disable_endpoint(world.application, id).await.unwrap();
+        world.webhooks.disable_endpoint(world.application, id, &Actor::command_line()).await.unwrap();
         world.deliver().await;
         assert!(world.subscriber.received("/hook").is_empty());
         let all = world.deliveries().await;
         assert!(all.iter().all(|one| one.state == DeliveryState::Held));
         assert!(matches!(
-            world.webhooks.resend(world.application, all[0].id).await,
+            world.webhooks.resend(world.application, all[0].id, &Actor::command_line()).await,
             Err(WebhookError::EndpointOff)
         ));
-        world.webhooks.enable_endpoint(world.application, id).await.unwrap();
+        world.webhooks.enable_endpoint(world.application, id, &Actor::command_line()).await.unwrap();
         world.deliver().await;
         assert_eq!(world.subscriber.received("/hook").len(), 3);
     }
@@ -70,7 +71,7 @@ on_every_ground! {
     async fn a_deleted_endpoints_deliveries_are_cancelled_and_stay_readable(world: World) {
         let (id, _) = world.endpoint("/hook").await;
         world.happen(2).await;
-        world.webhooks.delete_endpoint(world.application, id).await.unwrap();
+        world.webhooks.delete_endpoint(world.application, id, &Actor::command_line()).await.unwrap();
         world.deliver().await;
         assert!(world.subscriber.received("/hook").is_empty());
         let all = world.deliveries().await;
@@ -84,7 +85,7 @@ on_every_ground! {
         world.deliver().await;
         let id = world.only_delivery().await.id;
         world.subscriber.answer("/hook", Answer::Status(500));
-        world.webhooks.resend(world.application, id).await.unwrap();
+        world.webhooks.resend(world.application, id, &Actor::command_line()).await.unwrap();
         world.deliver().await;
         let delivery = world.only_delivery().await;
         assert_eq!(delivery.state, DeliveryState::Delivered);
@@ -103,7 +104,7 @@ on_every_ground! {
         world.deliver().await;
         let before = world.only_delivery().await;
         for _ in 0..3 {
-            world.webhooks.resend(world.application, before.id).await.unwrap();
+            world.webhooks.resend(world.application, before.id, &Actor::command_line()).await.unwrap();
             world.deliver().await;
         }
         let after = world.only_delivery().await;
@@ -133,7 +134,7 @@ on_every_ground! {
         exhaust(10).await;
         assert!(world.deliveries().await.iter().all(|one| one.state == DeliveryState::Exhausted));
         world.subscriber.answer("/hook", Answer::Status(200));
-        let again = world.webhooks.resend_failed(world.application, id, since).await.unwrap();
+        let again = world.webhooks.resend_failed(world.application, id, since, &Actor::command_line()).await.unwrap();
         assert_eq!(again, 10);
         world.deliver().await;
         let filter = |state| Filter { state: Some(state), limit: 100, ..Filter::default() };

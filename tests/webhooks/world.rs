@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use longshore::access::audit::Actor;
 use longshore::access::{ApplicationId, Applications, MasterKey, NewApplication};
 use longshore::clock::{Clock, ClockHand};
 use longshore::database::{self, Database};
@@ -139,7 +140,10 @@ impl World {
             name: "App".to_owned(),
             ..NewApplication::default()
         };
-        let (application, _) = applications.create(new).await.unwrap();
+        let (application, _) = applications
+            .create(new, &Actor::command_line())
+            .await
+            .unwrap();
         let webhooks = Webhooks::new(
             settings.clone(),
             &at,
@@ -177,7 +181,13 @@ impl World {
         let url = self.subscriber.url(path);
         let made = self
             .webhooks
-            .create_endpoint(self.application, &url, "fp.dialog", "")
+            .create_endpoint(
+                self.application,
+                &url,
+                "fp.dialog",
+                "",
+                &Actor::command_line(),
+            )
             .await;
         let made = made.unwrap().remove(0);
         (made.id, made.secret)

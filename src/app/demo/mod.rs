@@ -18,6 +18,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{Service, Tools};
+use crate::access::audit::Actor;
 use crate::access::{NewApplication, OwnDropboxApp, random_name};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -188,12 +189,15 @@ async fn prepare(settings: &Settings, clock: Clock, app_secret: String) -> anyho
         allowed_origins: Vec::new(),
         ..NewApplication::default()
     };
-    let (application, _) = tools.applications.create(new).await?;
+    let (application, _) = tools
+        .applications
+        .create(new, &Actor::command_line())
+        .await?;
     let webhooks = super::webhooks(settings, &tools).await?;
     let url = format!("{}/demo/webhooks", settings.http.public_url);
-    let made = webhooks
-        .create_endpoint(application.id, &url, "all", "sample subscriber of the demo")
-        .await?;
+    let (actor, about) = (Actor::command_line(), "sample subscriber of the demo");
+    let made = webhooks.create_endpoint(application.id, &url, "all", about, &actor);
+    let made = made.await?;
     let Some(endpoint) = made.into_iter().next() else {
         bail!("no endpoint was made");
     };

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asked::{number_cursor, page_length, present, query, rows};
-use super::{Bearer, Body, Owner, answer, ok, page};
-use crate::access::{Application, Change, NewApplication, OwnDropboxApp, Scope};
+use super::who::{Who, may_make_applications};
+use super::{Body, Caller, Owner, answer, ok, page};
+use crate::access::accounts::Role;
+use crate::access::{AccessError, Application, Change, NewApplication, OwnDropboxApp, Scope};
 use crate::http::Problem;
 
 /// A page of a list.
@@ -75,44 +77,82 @@ fn shown(application: &Application) -> Value {
     })
 }
 
+/// With how much the caller may do with it.
+fn with_role(application: &Application, role: Role) -> Value {
+    let mut told = shown(application);
+    told["role"] = json!(role);
+    told
+}
+
 /// What the token reaches: lets a script find out what it may do.
-pub(super) async fn token(bearer: Bearer) -> Result<HttpResponse, Problem> {
-    let (scope, apikey) = match bearer.scope {
+pub(super) async fn token(caller: Caller) -> Result<HttpResponse, Problem> {
+    let Who::Token(grant) = &caller.who else {
+        let message = "a management token is needed: Authorization: Bearer lsm_…";
+        let status = StatusCode::UNAUTHORIZED;
+        return Err(Problem::new(status, "wrong-credentials", message));
+    };
+    let (scope, apikey) = match grant.scope {
         Scope::Everything => ("everything", None),
         Scope::Application(id) => {
-            let applications = bearer.edge.applications.clone();
-            let found = bearer.edge.run(async move { applications.by_id(id).await });
+            let applications = caller.edge.applications.clone();
+            let found = caller.edge.run(async move { applications.by_id(id).await });
             ("application", Some(found.await?.apikey.clone()))
         }
     };
-    Ok(ok(&json!({ "scope": scope, "apikey": apikey })))
+    Ok(ok(&json!({
+        "id": grant.id, "scope": scope, "apikey": apikey, "role": grant.role,
+    })))
 }
 
-/// The applications that the token reaches, oldest first.
-pub(super) async fn list(bearer: Bearer) -> Result<HttpResponse, Problem> {
-    let asked: Asked = query(&bearer.request)?;
+/// The applications that the caller reaches, oldest first.
+pub(super) async fn list(caller: Caller) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query(&caller.request)?;
     let length = page_length(asked.limit)?;
     let after = number_cursor(asked.cursor.as_deref())?.unwrap_or(0);
-    let (applications, scope) = (bearer.edge.applications.clone(), bearer.scope);
-    let found = bearer.edge.run(async move {
-        match scope {
-            Scope::Application(id) if id.0 > after => Ok(vec![applications.by_id(id).await?]),
-            Scope::Application(_) => Ok(Vec::new()),
-            Scope::Everything => applications.list(after, rows(length)).await,
+    let (applications, accounts) = (
+        caller.edge.applications.clone(),
+        caller.edge.accounts.clone(),
+    );
+    let who = caller.who.clone();
+    let found = caller.edge.run(async move {
+        let mut found = Vec::new();
+        match who {
+            Who::Token(grant) => match grant.scope {
+                Scope::Application(id) if id.0 > after => {
+                    found.push((applications.by_id(id).await?, grant.role));
+                }
+                Scope::Application(_) => {}
+                Scope::Everything => {
+                    let all = applications.list(after, rows(length)).await?;
+                    found.extend(all.into_iter().map(|one| (one, grant.role)));
+                }
+            },
+            Who::Person(session) => {
+                let id = session.account.id;
+                for one in accounts.memberships(id, after, rows(length)).await? {
+                    match applications.by_id(one.application).await {
+                        Ok(application) => found.push((application, one.role)),
+                        Err(AccessError::UnknownApplication) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
         }
+        Ok::<_, Problem>(found)
     });
     Ok(page(
         found.await?,
         length,
-        |application| shown(application),
-        |application| application.id.0.to_string(),
+        |(application, role)| with_role(application, *role),
+        |(application, _)| application.id.0.to_string(),
     ))
 }
 
 /// Makes an application; the answer is the only one that shows its secret.
-pub(super) async fn create(bearer: Bearer, body: Body) -> Result<HttpResponse, Problem> {
-    if bearer.scope != Scope::Everything {
-        let message = "this token reaches one application and cannot make another";
+pub(super) async fn create(caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
+    if !may_make_applications(&caller.who) {
+        let message = "applications are made by operators of this server, and by tokens that \
+                       reach everything";
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "scope-too-narrow",
@@ -126,20 +166,24 @@ pub(super) async fn create(bearer: Bearer, body: Body) -> Result<HttpResponse, P
         security_enabled: new.security,
         allowed_origins: new.allowed_origins,
         storage_path: new.storage_path,
+        owner: match &caller.who {
+            Who::Person(session) => Some(session.account.id),
+            Who::Token(_) => None,
+        },
     };
-    let applications = bearer.edge.applications.clone();
-    let made = bearer
+    let (applications, actor) = (caller.edge.applications.clone(), caller.actor());
+    let made = caller
         .edge
-        .run(async move { applications.create(new).await });
+        .run(async move { applications.create(new, &actor).await });
     let (application, secret) = made.await?;
-    let mut told = shown(&application);
+    let mut told = with_role(&application, Role::Owner);
     told["secret"] = secret.into();
     Ok(answer(StatusCode::CREATED, &told))
 }
 
 /// One application.
 pub(super) async fn get(owner: Owner) -> Result<HttpResponse, Problem> {
-    Ok(ok(&shown(&owner.application)))
+    Ok(ok(&with_role(&owner.application, owner.role)))
 }
 
 /// Changes the members that are given.
@@ -152,10 +196,10 @@ pub(super) async fn change(owner: Owner, body: Body) -> Result<HttpResponse, Pro
         dropbox_app: wanted.dropbox_app.map(own),
         storage_path: wanted.storage_path,
     };
-    let (applications, id) = (owner.edge.applications.clone(), owner.id());
+    let (applications, id, actor) = (owner.edge.applications.clone(), owner.id(), owner.actor);
     let changed = owner.edge.run(async move {
-        applications.update(id, change).await?;
+        applications.update(id, change, &actor).await?;
         applications.by_id(id).await
     });
-    Ok(ok(&shown(&*changed.await?)))
+    Ok(ok(&with_role(&*changed.await?, owner.role)))
 }

@@ -80,9 +80,9 @@ pub(super) async fn get(owner: Owner) -> Result<HttpResponse, Problem> {
 pub(super) async fn resend(owner: Owner, body: Body) -> Result<HttpResponse, Problem> {
     let Nothing {} = body.read()?;
     let number = owner.number("delivery")?;
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
     let asked = owner.edge.run(async move {
-        webhooks.resend(id, number).await?;
+        webhooks.resend(id, number, &actor).await?;
         webhooks.delivery(id, number).await
     });
     Ok(answer(StatusCode::ACCEPTED, &json!(asked.await?)))
@@ -92,10 +92,12 @@ pub(super) async fn resend(owner: Owner, body: Body) -> Result<HttpResponse, Pro
 pub(super) async fn resend_failed(owner: Owner, body: Body) -> Result<HttpResponse, Problem> {
     let again: Again = body.read()?;
     let number = owner.number("endpoint")?;
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
-    let resent = owner
-        .edge
-        .run(async move { webhooks.resend_failed(id, number, again.since).await });
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
+    let resent = owner.edge.run(async move {
+        webhooks
+            .resend_failed(id, number, again.since, &actor)
+            .await
+    });
     Ok(answer(
         StatusCode::ACCEPTED,
         &json!({ "resent": resent.await? }),

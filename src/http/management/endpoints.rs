@@ -68,10 +68,10 @@ pub(super) async fn list(owner: Owner) -> Result<HttpResponse, Problem> {
 /// Adds endpoints; the answer is the only one that shows their secret.
 pub(super) async fn create(owner: Owner, body: Body) -> Result<HttpResponse, Problem> {
     let new: New = body.read()?;
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
     let made = owner.edge.run(async move {
         webhooks
-            .create_endpoint(id, &new.url, &new.event, &new.description)
+            .create_endpoint(id, &new.url, &new.event, &new.description, &actor)
             .await
     });
     Ok(answer(
@@ -94,11 +94,11 @@ pub(super) async fn get(owner: Owner) -> Result<HttpResponse, Problem> {
 pub(super) async fn change(owner: Owner, body: Body) -> Result<HttpResponse, Problem> {
     let wanted: Wanted = body.read()?;
     let number = owner.number("endpoint")?;
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
     let changed = owner.edge.run(async move {
         match wanted.enabled {
-            true => webhooks.enable_endpoint(id, number).await?,
-            false => webhooks.disable_endpoint(id, number).await?,
+            true => webhooks.enable_endpoint(id, number, &actor).await?,
+            false => webhooks.disable_endpoint(id, number, &actor).await?,
         }
         webhooks.endpoint(id, number).await
     });
@@ -108,10 +108,10 @@ pub(super) async fn change(owner: Owner, body: Body) -> Result<HttpResponse, Pro
 /// Deletes an endpoint; what it is owed is cancelled.
 pub(super) async fn delete(owner: Owner) -> Result<HttpResponse, Problem> {
     let number = owner.number("endpoint")?;
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
     let deleted = owner
         .edge
-        .run(async move { webhooks.delete_endpoint(id, number).await });
+        .run(async move { webhooks.delete_endpoint(id, number, &actor).await });
     deleted.await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -120,9 +120,9 @@ pub(super) async fn delete(owner: Owner) -> Result<HttpResponse, Problem> {
 pub(super) async fn rotate_secret(owner: Owner, body: Body) -> Result<HttpResponse, Problem> {
     let Nothing {} = body.read()?;
     let number = owner.number("endpoint")?;
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
     let rotated = owner.edge.run(async move {
-        let secret = webhooks.rotate_secret(id, number).await?;
+        let secret = webhooks.rotate_secret(id, number, &actor).await?;
         Ok::<_, WebhookError>((secret, webhooks.endpoint(id, number).await?))
     });
     let (secret, endpoint) = rotated.await?;
@@ -140,9 +140,9 @@ pub(super) async fn promote_secret(owner: Owner, body: Body) -> Result<HttpRespo
         return Err(Problem::bad_request(why));
     }
     let overlap = promotion.overlap_seconds.map(Duration::from_secs);
-    let (webhooks, id) = (owner.edge.webhooks.clone(), owner.id());
+    let (webhooks, id, actor) = (owner.edge.webhooks.clone(), owner.id(), owner.actor);
     let promoted = owner.edge.run(async move {
-        webhooks.promote_secret(id, number, overlap).await?;
+        webhooks.promote_secret(id, number, overlap, &actor).await?;
         webhooks.endpoint(id, number).await
     });
     Ok(ok(&shown(&promoted.await?)))

@@ -1,121 +1,44 @@
 //! The management API, `/api/v1`: what the owner of an application sees and sets.
 //!
-//! Everything below `/applications/{apikey}` is reached through [`Owner`], which has checked the
-//! bearer token before a handler begins: what a token does not reach answers as if it did not
-//! exist. Lists are pages with a cursor; unknown members and parameters are refused by name.
+//! Everything below `/applications/{apikey}` is reached through [`Owner`], which has checked who
+//! asks (a management token, or a person signed in to the portal) before a handler begins: what
+//! they do not reach answers as if it did not exist, and what their role does not allow is
+//! refused. Lists are pages with a cursor; unknown members and parameters are refused by name.
 //! Times are milliseconds since the epoch. No answer but the one that makes a secret shows it.
 
 mod applications;
 mod asked;
+mod cookie;
 mod deliveries;
 mod endpoints;
 mod events;
 mod files;
-mod owner;
+mod members;
+mod routes;
+mod session;
 mod usage;
+mod who;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Route};
 use serde_json::{Value, json};
 
 use super::Problem;
 use asked::Body;
-use owner::{Bearer, Owner};
-
-const PREFIX: &str = "/api/v1";
-
-/// One route: its method, its path below [`PREFIX`], its handler.
-type Listed = (Method, &'static str, fn(Route) -> Route);
-
-/// Every route; the OpenAPI document is compared with it.
-const ROUTES: [Listed; 21] = [
-    (Method::GET, "/token", |r| r.to(applications::token)),
-    (Method::GET, "/applications", |r| r.to(applications::list)),
-    (Method::POST, "/applications", |r| {
-        r.to(applications::create)
-    }),
-    (Method::GET, "/applications/{apikey}", |r| {
-        r.to(applications::get)
-    }),
-    (Method::PATCH, "/applications/{apikey}", |r| {
-        r.to(applications::change)
-    }),
-    (Method::GET, "/applications/{apikey}/usage", |r| {
-        r.to(usage::get)
-    }),
-    (Method::GET, "/applications/{apikey}/endpoints", |r| {
-        r.to(endpoints::list)
-    }),
-    (Method::POST, "/applications/{apikey}/endpoints", |r| {
-        r.to(endpoints::create)
-    }),
-    (
-        Method::GET,
-        "/applications/{apikey}/endpoints/{endpoint}",
-        |r| r.to(endpoints::get),
-    ),
-    (
-        Method::PATCH,
-        "/applications/{apikey}/endpoints/{endpoint}",
-        |r| r.to(endpoints::change),
-    ),
-    (
-        Method::DELETE,
-        "/applications/{apikey}/endpoints/{endpoint}",
-        |r| r.to(endpoints::delete),
-    ),
-    (
-        Method::POST,
-        "/applications/{apikey}/endpoints/{endpoint}/rotate-secret",
-        |r| r.to(endpoints::rotate_secret),
-    ),
-    (
-        Method::POST,
-        "/applications/{apikey}/endpoints/{endpoint}/promote-secret",
-        |r| r.to(endpoints::promote_secret),
-    ),
-    (
-        Method::POST,
-        "/applications/{apikey}/endpoints/{endpoint}/resend-failed",
-        |r| r.to(deliveries::resend_failed),
-    ),
-    (Method::GET, "/applications/{apikey}/deliveries", |r| {
-        r.to(deliveries::list)
-    }),
-    (
-        Method::GET,
-        "/applications/{apikey}/deliveries/{delivery}",
-        |r| r.to(deliveries::get),
-    ),
-    (
-        Method::POST,
-        "/applications/{apikey}/deliveries/{delivery}/resend",
-        |r| r.to(deliveries::resend),
-    ),
-    (Method::GET, "/applications/{apikey}/events", |r| {
-        r.to(events::list)
-    }),
-    (Method::GET, "/applications/{apikey}/events/{event}", |r| {
-        r.to(events::get)
-    }),
-    (Method::GET, "/applications/{apikey}/files", |r| {
-        r.to(files::list)
-    }),
-    (Method::GET, "/applications/{apikey}/files/{handle}", |r| {
-        r.to(files::get)
-    }),
-];
+use routes::{PREFIX, ROUTES};
+use who::{Caller, Owner};
 
 /// Hangs the routes in.
 pub(super) fn routes(config: &mut ServiceConfig) {
     let mut scope = web::scope(PREFIX);
-    let mut paths: Vec<&str> = ROUTES.iter().map(|(_, path, _)| *path).collect();
+    let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    paths.sort_unstable();
     paths.dedup();
     for path in paths {
         let mut resource = web::resource(path);
-        for (method, _, to) in ROUTES.iter().filter(|(_, other, _)| *other == path) {
-            resource = resource.route(to(web::method(method.clone())));
+        for route in ROUTES.iter().filter(|route| route.path == path) {
+            resource = resource.route((route.to)(web::method(route.method.clone())));
         }
         scope = scope.service(resource.default_service(web::to(no_such_method)));
     }
@@ -181,7 +104,7 @@ mod tests {
         }
         let real = ROUTES
             .iter()
-            .map(|(method, path, _)| (method.to_string(), (*path).to_owned()));
+            .map(|route| (route.method.to_string(), route.path.to_owned()));
         assert_eq!(written, real.collect());
     }
 }

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 
 use super::Problem;
 use crate::access::AccessError;
+use crate::access::accounts::AccountError;
 use crate::connections::ConnectionError;
 use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
@@ -65,6 +66,37 @@ impl From<AccessError> for Problem {
             }
             AccessError::Database(error) => error.into(),
         }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        use AccountError as E;
+        let message = error.to_string();
+        let (status, code) = match error {
+            E::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong-credentials"),
+            E::CodeNeeded => (StatusCode::UNAUTHORIZED, "code-needed"),
+            E::WrongCode => (StatusCode::UNAUTHORIZED, "wrong-code"),
+            E::SignedOut => (StatusCode::UNAUTHORIZED, "signed-out"),
+            E::TooManyTries(wait) => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                return Self::new(status, "too-many-tries", message).retry_after(wait);
+            }
+            E::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
+            E::Invalid(_) => (StatusCode::BAD_REQUEST, "bad-request"),
+            E::EmailTaken => (StatusCode::CONFLICT, "email-taken"),
+            E::IsMember => (StatusCode::CONFLICT, "is-member"),
+            E::LastOwner => (StatusCode::CONFLICT, "last-owner"),
+            E::TooManyMembers(_) => (StatusCode::CONFLICT, "too-many-members"),
+            E::NoInvitation => (StatusCode::NOT_FOUND, "no-invitation"),
+            E::SecondFactor(_) => (StatusCode::CONFLICT, "second-factor"),
+            E::Seal(error) => {
+                log::error!("{error}");
+                return Self::internal();
+            }
+            E::Database(error) => return error.into(),
+        };
+        Self::new(status, code, message)
     }
 }
 

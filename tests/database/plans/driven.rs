@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::world::World;
 use crate::processes::{eventually, http};
+use crate::support::portal::{Browser, code_of};
 
 /// What people and servers ask.
 pub async fn pick_read_change(world: &World) {
@@ -174,6 +175,49 @@ pub async fn change(world: &World) {
     world
         .ask("DELETE", &format!("/endpoints/{gone}"), None)
         .await;
+}
+
+/// What people do in the portal.
+pub async fn people(world: &World) {
+    let password = "correct horse battery";
+    let service = &world.service;
+    let (email, other) = ("ann@example.org", "bob@example.org");
+    service.command(&["account", "create", "--email", email], password);
+    let mut ann = Browser::new(http(), &service.url);
+    assert_eq!(ann.sign_in(email, password).await.0, 201);
+    let (_, made) = ann.post("/applications", json!({ "name": "Ann's" })).await;
+    let apikey = made["apikey"].as_str().unwrap().to_owned();
+    let here = format!("/applications/{apikey}");
+    let wish = json!({ "email": other, "role": "viewer" });
+    let (_, invited) = ann.post(&format!("{here}/invitations"), wish).await;
+    let token = invited["url"].as_str().unwrap().split_once('#').unwrap().1;
+    let new = json!({ "invitation": token, "email": other, "password": password });
+    assert_eq!(
+        Browser::new(http(), &service.url)
+            .post("/accounts", new)
+            .await
+            .0,
+        201
+    );
+    for list in ["members", "invitations", "tokens", "log"] {
+        assert_eq!(ann.get(&format!("{here}/{list}")).await.0, 200, "{list}");
+    }
+    let (_, offer) = ann
+        .post("/account/second-factor", json!({ "password": password }))
+        .await;
+    let code = code_of(offer["secret"].as_str().unwrap());
+    let on = ann.post("/account/second-factor/confirm", json!({ "code": code }));
+    assert_eq!(on.await.0, 201);
+    // With a code of the app, which was used already.
+    let wish = json!({ "email": email, "password": password, "code": code });
+    assert_eq!(
+        Browser::new(http(), &service.url)
+            .post("/session", wish)
+            .await
+            .0,
+        401
+    );
+    service.run(&["token", "list", "--json"]);
 }
 
 /// A copy whose node stops, and one whose node dies: both are taken up again.
