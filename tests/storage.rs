@@ -17,6 +17,8 @@ mod full;
 mod gcs_server;
 #[path = "storage/keys.rs"]
 mod keys;
+#[path = "storage/middleman.rs"]
+mod middleman;
 #[path = "storage/only_folder.rs"]
 mod only_folder;
 #[path = "storage/only_s3.rs"]
@@ -84,4 +86,5 @@ all_stores_keep!(
     a_check_passes_and_leaves_nothing,
     stored_files_become_one_in_their_order,
     a_piece_that_is_missing_or_of_another_size_makes_no_file,
+    a_large_piece_that_is_missing_makes_no_file,
 );

@@ -132,7 +132,7 @@ const MESSAGE_LIMIT: usize = 300;
 ///
 /// A store's answer to a bad signature repeats the signature and what was signed; neither
 /// belongs in a log.
-fn essence(text: &str) -> String {
+pub(super) fn essence(text: &str) -> String {
     if let Some((_, rest)) = text.split_once("<Code>")
         && let Some((code, _)) = rest.split_once("</Code>")
     {

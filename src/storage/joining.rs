@@ -2,16 +2,38 @@
 //!
 //! A folder lets the kernel do it: a single piece gets a second name, several are copied without
 //! passing through this process, and on file systems that share blocks without being copied at
-//! all. An object store copies a single piece by itself; several are read and written again, a
-//! few parts at a time, because the stores have no common call for more.
+//! all. An object store copies a single piece by itself. Of several, S3 copies those by itself that
+//! are large enough for a part, and what is smaller is read and written again; so are all of them
+//! at a store that has no such call, a few parts at a time.
 
-use super::{Place, Storage, figures, key::StorageKey, upload::Upload};
-use crate::storage::error::StorageError;
+mod plan;
+
+use super::{
+    Place, Storage,
+    error::StorageError,
+    figures,
+    key::StorageKey,
+    objects::{ObjectDraft, Objects},
+    upload::Upload,
+};
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::ops::Range;
+use plan::Part;
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::{runtime::Handle, sync::Semaphore};
 
-/// Parts that are written at once.
+/// Parts that are written at once, and are held in memory for it.
 const AT_ONCE: usize = 4;
+/// Parts that are copied at once.
+const COPIED_AT_ONCE: usize = 8;
+/// The most parts that are copied and written; S3 takes no more of one file.
+const MOST_PARTS: u64 = 10_000;
 /// The most bytes that stores copy by themselves in one request (S3's limit).
 const MOST_COPIED: u64 = 5 * 1024 * 1024 * 1024;
 
@@ -45,9 +67,52 @@ impl Storage {
             (Place::Objects(objects), [only]) if (1..=MOST_COPIED).contains(&only.size) => {
                 objects.copy(only, key, overwrite).await
             }
-            (Place::Objects(_), _) => self.write_again(pieces, key, upload_id, overwrite).await,
+            (Place::Objects(objects), _) => match objects.plan(pieces) {
+                Some(parts) => {
+                    let draft = objects.begin(key, upload_id, overwrite).await?;
+                    match Joint::of(draft).join(self, pieces, parts, key).await {
+                        Joined::Done(joined) => joined,
+                        Joined::Refused => {
+                            self.write_again(pieces, key, upload_id, overwrite).await
+                        }
+                    }
+                }
+                None => self.write_again(pieces, key, upload_id, overwrite).await,
+            },
         };
         figures::noted("join", joined)
+    }
+
+    /// Whether what was copied has as many bytes as its pieces should have.
+    async fn is_of_size(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
+        match self.size(key).await? {
+            copied if copied == size => Ok(()),
+            copied => {
+                let message = format!("the pieces have {copied} bytes and not {size}");
+                Err(StorageError::incomplete(message))
+            }
+        }
+    }
+
+    /// Reads what makes up a part.
+    async fn bytes_of(
+        &self,
+        pieces: &[Piece],
+        run: Vec<(usize, Range<u64>)>,
+    ) -> Result<Vec<Bytes>, StorageError> {
+        let mut all = Vec::new();
+        for (piece, range) in run {
+            let mut left = range.end - range.start;
+            let mut bytes = self.read(&pieces[piece].key, range).await?;
+            while let Some(chunk) = bytes.next().await.transpose()? {
+                left = left.saturating_sub(chunk.len() as u64);
+                all.push(chunk);
+            }
+            if left > 0 {
+                return Err(StorageError::incomplete("a piece broke off"));
+            }
+        }
+        Ok(all)
     }
 
     /// Reads the pieces and writes them as one upload.
@@ -88,6 +153,126 @@ impl Storage {
             }
         }
         part.finish().await
+    }
+}
+
+impl Objects {
+    /// Of which parts the file is made; none where the store would copy none of them.
+    fn plan(&self, pieces: &[Piece]) -> Option<Vec<Part>> {
+        self.copier.as_ref().filter(|copier| copier.is_usable())?;
+        let sizes: Vec<u64> = pieces.iter().map(|piece| piece.size).collect();
+        let parts = plan::parts(&sizes, self.part_size.max(plan::LEAST));
+        let some = parts.iter().any(|part| matches!(part, Part::Copied(..)));
+        (some && parts.len() as u64 <= MOST_PARTS).then_some(parts)
+    }
+}
+
+/// How it went where the store was to copy parts.
+enum Joined {
+    Done(Result<(), StorageError>),
+    /// It would not: nothing became visible, and what was begun is given up.
+    Refused,
+}
+
+/// A file whose parts the store copies; dropping it takes back whatever was begun.
+struct Joint {
+    draft: Arc<ObjectDraft>,
+    ended: bool,
+}
+
+impl Joint {
+    fn of(draft: ObjectDraft) -> Self {
+        Self {
+            draft: Arc::new(draft),
+            ended: false,
+        }
+    }
+
+    async fn join(
+        mut self,
+        storage: &Storage,
+        pieces: &[Piece],
+        parts: Vec<Part>,
+        key: &StorageKey,
+    ) -> Joined {
+        let size = pieces.iter().map(|piece| piece.size).sum();
+        let outcome = match self.make(storage, pieces, parts).await {
+            Ok(()) => self.draft.commit(size).await,
+            // Whatever kept it from copying need not keep it from being read and written.
+            Err(StorageError::Unavailable { message }) => Err(StorageError::denied(message)),
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            self.draft.discard().await;
+        }
+        self.ended = true;
+        match outcome {
+            Ok(()) => Joined::Done(storage.is_of_size(key, size).await),
+            Err(StorageError::Denied { message }) => {
+                log::warn!("the storage copies no parts: {message}; they are written again");
+                Joined::Refused
+            }
+            outcome => Joined::Done(outcome),
+        }
+    }
+
+    async fn make(
+        &self,
+        storage: &Storage,
+        pieces: &[Piece],
+        parts: Vec<Part>,
+    ) -> Result<(), StorageError> {
+        let (hands, failed) = (Semaphore::new(AT_ONCE), AtomicBool::new(false));
+        let (hands, failed) = (&hands, &failed);
+        let made = stream::iter(parts)
+            .enumerate()
+            .map(|(index, part)| async move {
+                if failed.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let made = self.make_one(storage, pieces, index, part, hands).await;
+                failed.fetch_or(made.is_err(), Ordering::Relaxed);
+                made
+            });
+        // After a failure those under way are waited for: no part may come after the end.
+        let made: Vec<_> = made.buffer_unordered(COPIED_AT_ONCE).collect().await;
+        made.into_iter().collect()
+    }
+
+    async fn make_one(
+        &self,
+        storage: &Storage,
+        pieces: &[Piece],
+        index: usize,
+        part: Part,
+        hands: &Semaphore,
+    ) -> Result<(), StorageError> {
+        match part {
+            Part::Copied(piece, range) => {
+                let copied = self.draft.copy_part(index, &pieces[piece].key, range).await;
+                figures::noted("copy", copied)
+            }
+            Part::Written(run) => {
+                let closed = |_| StorageError::unavailable("no part is written any more");
+                let _hand = hands.acquire().await.map_err(closed)?;
+                let bytes = storage.bytes_of(pieces, run).await?;
+                let written = self.draft.put_part(index as u64, bytes, false).await;
+                figures::noted("write", written)
+            }
+        }
+    }
+}
+
+impl Drop for Joint {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // Without a runtime the note remains for the next sweep.
+        if let Ok(runtime) = Handle::try_current() {
+            let draft = Arc::clone(&self.draft);
+            runtime.spawn(async move { draft.discard().await });
+        }
     }
 }
 

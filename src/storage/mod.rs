@@ -10,6 +10,7 @@
 //! *Uses* `figures`. *Used by* `files`, `picking`, `uploading` and whoever else stores bytes; `config`
 //! reads its [`Settings`].
 
+mod copying;
 mod error;
 mod figures;
 mod folder;

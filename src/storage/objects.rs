@@ -7,10 +7,11 @@
 
 mod draft;
 
-pub(super) use draft::ObjectDraft;
+pub(super) use draft::{ObjectDraft, swept};
 
 use super::{
     ByteStream, Piece,
+    copying::PartCopier,
     error::StorageError,
     key::{RESERVED, StorageKey, leftover_name, upload_id_of},
     memory::Memory,
@@ -45,6 +46,8 @@ pub(super) struct Objects {
     pub(super) traits: Traits,
     pub(super) presigner: Option<Presigner>,
     pub(super) unfinished: Option<Unfinished>,
+    /// None where the store cannot copy parts of an object.
+    pub(super) copier: Option<PartCopier>,
 }
 
 /// In what stores differ beyond what they are called.
@@ -353,6 +356,7 @@ mod tests {
             traits: Traits::default(),
             presigner: None,
             unfinished: None,
+            copier: None,
         };
         for size in [
             0,

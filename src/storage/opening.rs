@@ -9,6 +9,7 @@ mod s3;
 
 use super::{
     Orphans, Place, Settings, Storage,
+    copying::PartCopier,
     error::StorageError,
     folder::Folder,
     memory::Memory,
@@ -18,10 +19,9 @@ use super::{
 };
 use object_store::{
     ClientOptions, ObjectStore, RetryConfig,
-    client::{HttpConnector, ReqwestConnector},
+    client::{HttpClient, HttpConnector, ReqwestConnector},
     memory::InMemory,
     multipart::MultipartStore,
-    signer::Signer,
 };
 use std::{
     ops::RangeInclusive,
@@ -162,6 +162,7 @@ struct Where {
     traits: Traits,
     presigner: Option<Presigner>,
     unfinished: Option<Unfinished>,
+    copier: Option<PartCopier>,
 }
 
 impl Where {
@@ -174,6 +175,7 @@ impl Where {
             traits: Traits::default(),
             presigner: None,
             unfinished: None,
+            copier: None,
         }
     }
 }
@@ -195,6 +197,7 @@ fn objects<S: ObjectStore + MultipartStore>(
         traits: place.traits,
         presigner: place.presigner,
         unfinished: place.unfinished,
+        copier: place.copier,
     };
     Place::Objects(Arc::new(objects))
 }
@@ -219,10 +222,9 @@ fn client(endpoint: Option<&str>) -> ClientOptions {
         .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
 }
 
-/// Lists a store's unfinished uploads, where it has S3's call for that.
-fn unfinished(signer: Arc<dyn Signer>, endpoint: Option<&str>) -> Result<Unfinished, StorageError> {
-    let client = ReqwestConnector::default().connect(&client(endpoint))?;
-    Ok(Unfinished { signer, client })
+/// Sends requests that the library has no call for.
+fn own_client(endpoint: Option<&str>) -> Result<HttpClient, StorageError> {
+    Ok(ReqwestConnector::default().connect(&client(endpoint))?)
 }
 
 fn retries() -> RetryConfig {

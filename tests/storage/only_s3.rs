@@ -1,8 +1,9 @@
 //! What can go wrong with an S3 store and not with a folder.
 
 use crate::{
-    places::{SECRET_KEY, memory, s3},
-    promises::{key, read, store},
+    middleman::{Middleman, is_completion, is_copy},
+    places::{Place, SECRET_KEY, memory, s3},
+    promises::{assert_nothing_lies_there, key, pieces, read, sample, store},
 };
 use bytes::Bytes;
 use longshore::storage::{Settings, Storage, StorageError};
@@ -142,4 +143,64 @@ async fn the_store_is_named_in_the_protocols_words() {
     let place = s3().await;
     assert_eq!(place.storage.provider(), "s3");
     assert_eq!(place.storage.container(), "bucket");
+}
+
+/// Joins large pieces and a small one, and answers whether anything went wrong.
+async fn join(place: &Place, middleman: &Middleman) {
+    let whole = sample(13_000_003);
+    let sizes = [6_000_000, 6_000_000, 1_000_003];
+    let pieces = pieces(&place.storage, &whole, &sizes).await;
+    let (storage, name) = (&middleman.storage, key("whole"));
+    storage.join(&pieces, &name, "join", true).await.unwrap();
+    assert!(read(&place.storage, "whole").await.unwrap() == whole);
+    for name in pieces.iter().map(|piece| &piece.key).chain([&name]) {
+        place.storage.delete(name).await.unwrap();
+    }
+    assert_nothing_lies_there(place).await;
+}
+
+fn reads(head: &str) -> bool {
+    head.starts_with("GET ")
+}
+
+#[tokio::test]
+async fn large_pieces_become_parts_without_passing_through_this_process() {
+    let place = s3().await;
+    let middleman = Middleman::before(&place, |_, _| None).await;
+    join(&place, &middleman).await;
+    assert_eq!(middleman.asked(is_copy), 2);
+    assert_eq!(middleman.asked(reads), 1, "only the small piece is read");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_copy_parts_has_them_written_again_and_is_not_asked_twice() {
+    let place = s3().await;
+    let refuse = |head: &str, _| is_copy(head).then_some("501 NotImplemented");
+    let middleman = Middleman::before(&place, refuse).await;
+    join(&place, &middleman).await;
+    let asked = middleman.asked(is_copy);
+    assert!(asked > 0);
+    join(&place, &middleman).await;
+    assert_eq!(middleman.asked(is_copy), asked);
+}
+
+#[tokio::test]
+async fn a_store_that_wants_parts_of_one_size_has_them_written_again() {
+    let place = s3().await;
+    // Of the requests so many came before the first completion; the second is let through.
+    let refuse =
+        |head: &str, before| (is_completion(head) && before < 8).then_some("400 InvalidPart");
+    let middleman = Middleman::before(&place, refuse).await;
+    join(&place, &middleman).await;
+    assert_eq!(middleman.asked(is_completion), 2);
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_for_a_moment_is_tried_again() {
+    let place = s3().await;
+    let refuse = |head: &str, before| (is_copy(head) && before < 4).then_some("503 SlowDown");
+    let middleman = Middleman::before(&place, refuse).await;
+    join(&place, &middleman).await;
+    assert!(middleman.asked(is_copy) > 2);
+    assert_eq!(middleman.asked(reads), 1, "only the small piece is read");
 }

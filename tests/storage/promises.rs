@@ -92,7 +92,7 @@ async fn three_parts(storage: &Storage) -> Bytes {
     sample(usize::try_from(size).unwrap())
 }
 
-async fn assert_nothing_lies_there(place: &Place) {
+pub async fn assert_nothing_lies_there(place: &Place) {
     assert_eq!(place.storage.leftovers().await.unwrap(), BTreeSet::new());
     assert_eq!(place.files_on_disk(), Vec::<std::path::PathBuf>::new());
 }
@@ -410,7 +410,7 @@ pub async fn a_check_passes_and_leaves_nothing(place: Place) {
     assert_nothing_lies_there(&place).await;
 }
 
-async fn pieces(storage: &Storage, whole: &Bytes, sizes: &[usize]) -> Vec<Piece> {
+pub async fn pieces(storage: &Storage, whole: &Bytes, sizes: &[usize]) -> Vec<Piece> {
     let (mut pieces, mut at) = (Vec::new(), 0);
     for (number, size) in sizes.iter().enumerate() {
         let name = format!("pieces/{size}-{number}");
@@ -428,15 +428,20 @@ pub async fn stored_files_become_one_in_their_order(place: Place) {
     let storage = &place.storage;
     // Neither the pieces nor the whole are multiples of any part.
     let whole = sample(21_000_003);
-    for sizes in [
+    for (number, sizes) in [
         &[][..],
         &[0],
         &[1_000_003],
         &[5_300_000, 1, 0, 9_699_999, 6_000_003],
-    ] {
+        &[6_000_000, 6_000_000, 6_000_000, 3_000_003],
+        &[3_000_000, 1_000_000, 9_000_000, 8_000_003],
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let size: usize = sizes.iter().sum();
         let pieces = pieces(storage, &whole, sizes).await;
-        let name = key(&format!("joined/{size}-{}", sizes.len()));
+        let name = key(&format!("joined/{number}"));
         storage.join(&pieces, &name, "test", false).await.unwrap();
         assert!(read(storage, name.as_str()).await.unwrap() == whole.slice(..size));
         assert_eq!(storage.size(&name).await.unwrap(), size as u64);
@@ -450,6 +455,21 @@ pub async fn stored_files_become_one_in_their_order(place: Place) {
         assert!(read(storage, name.as_str()).await.unwrap() == whole.slice(..size));
     }
     assert_eq!(storage.leftovers().await.unwrap(), BTreeSet::new());
+}
+
+pub async fn a_large_piece_that_is_missing_makes_no_file(place: Place) {
+    let storage = &place.storage;
+    let whole = sample(18_000_000);
+    let pieces = pieces(storage, &whole, &[6_000_000, 6_000_000, 6_000_000]).await;
+    storage.delete(&pieces[1].key).await.unwrap();
+    let joined = storage.join(&pieces, &key("broken"), "test", true).await;
+    assert_eq!(joined, Err(StorageError::NotFound));
+    let there = storage.size(&key("broken")).await;
+    assert_eq!(there, Err(StorageError::NotFound));
+    for piece in pieces {
+        storage.delete(&piece.key).await.unwrap();
+    }
+    assert_nothing_lies_there(&place).await;
 }
 
 pub async fn a_piece_that_is_missing_or_of_another_size_makes_no_file(place: Place) {

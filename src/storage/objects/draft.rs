@@ -1,10 +1,13 @@
 //! An object that is being written: a small one is one request, a large one a multipart upload.
 
 use super::{Note, Objects, no_bucket};
-use crate::storage::{StorageError, memory::Share};
+use crate::storage::{StorageError, StorageKey, copying::PartCopy, memory::Share};
 use bytes::Bytes;
 use object_store::{Error, ObjectStoreExt, PutMode, PutPayload, multipart::PartId, path::Path};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::OnceCell;
 
 /// An object that is being written.
@@ -65,12 +68,42 @@ impl ObjectDraft {
             Error::NotFound { .. } => swept(),
             other => other.into(),
         })?;
+        self.note_part(index, part);
+        Ok(())
+    }
+
+    /// Has the store copy a part from what lies under another key; without a range all of it.
+    ///
+    /// # Errors
+    /// [`StorageError::Denied`] where the store does not do that.
+    pub(in crate::storage) async fn copy_part(
+        &self,
+        index: usize,
+        from: &StorageKey,
+        range: Option<Range<u64>>,
+    ) -> Result<(), StorageError> {
+        let unknown = || StorageError::denied("the store cannot copy parts");
+        let copier = self.objects.copier.as_ref().ok_or_else(unknown)?;
+        let from = self.objects.path_of(from)?;
+        let multipart = self.multipart.get_or_try_init(|| self.start()).await?;
+        let part = PartCopy {
+            to: &self.path,
+            multipart,
+            index,
+            from: &from,
+            range,
+        };
+        let part = copier.copy(&part).await?;
+        self.note_part(index, part);
+        Ok(())
+    }
+
+    fn note_part(&self, index: usize, part: PartId) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if parts.len() <= index {
             parts.resize(index + 1, None);
         }
         parts[index] = Some(part);
-        Ok(())
     }
 
     /// Begins the multipart upload and leaves a note of it.
@@ -120,6 +153,10 @@ impl ObjectDraft {
             Error::NotFound { .. } => swept(),
             // Azure: whatever else was written there meanwhile did away with our blocks.
             other if other.to_string().contains("<Code>InvalidBlockList</Code>") => swept(),
+            // A store that wants all parts but the last to be of one size (Cloudflare's).
+            other if other.to_string().contains("<Code>InvalidPart</Code>") => {
+                StorageError::denied("the store refuses the parts")
+            }
             other => other.into(),
         })?;
         // A note that stays is removed by the next sweep, which finds nothing to abort.
@@ -165,6 +202,6 @@ impl ObjectDraft {
 }
 
 /// Another node has given our upload up.
-fn swept() -> StorageError {
+pub(in crate::storage) fn swept() -> StorageError {
     StorageError::incomplete("the upload was swept away")
 }

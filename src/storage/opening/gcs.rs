@@ -1,7 +1,10 @@
 //! Google Cloud Storage, from `gs://bucket/prefix`.
 
-use super::{Where, bucket_of, client, endpoint_of, objects, prefix_of, retries, role, unfinished};
-use crate::storage::{Place, Settings, error::StorageError, objects::Traits, redirect::Presigner};
+use super::{Where, bucket_of, client, endpoint_of, objects, own_client, prefix_of, retries, role};
+use crate::storage::{
+    Place, Settings, error::StorageError, objects::Traits, redirect::Presigner,
+    unfinished::Unfinished,
+};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 use std::sync::Arc;
 use url::Url;
@@ -52,7 +55,10 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
     let store = Arc::new(store);
     let unfinished = match unsigned {
         true => None,
-        false => Some(unfinished(Arc::clone(&store) as _, endpoint.as_deref())?),
+        false => Some(Unfinished {
+            signer: Arc::clone(&store) as _,
+            client: own_client(endpoint.as_deref())?,
+        }),
     };
     let at = endpoint.as_deref().unwrap_or("Google");
     let place = Where {
@@ -62,6 +68,8 @@ pub(super) fn open(url: &Url, settings: &Settings) -> Result<Place, StorageError
         prefix,
         traits: Traits::default(),
         unfinished,
+        // Its multipart uploads take no copies.
+        copier: None,
         presigner: (!unsigned).then(|| Presigner::Google(Arc::clone(&store) as _)),
     };
     Ok(objects(store, settings, place))
