@@ -33,3 +33,5 @@ mod proxy;
 mod rolling;
 #[path = "many_nodes/storm.rs"]
 mod storm;
+#[path = "many_nodes/uploads.rs"]
+mod uploads;

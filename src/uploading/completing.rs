@@ -24,6 +24,9 @@ use crate::storage::{Piece, Storage, StorageError, StorageKey};
 /// How often an upload that another node puts together is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// What the name of a draft begins with; the time follows, and the handle.
+const JOIN: &str = "join-";
+
 type Outcome = Option<Result<StoredFile, UploadError>>;
 
 /// Takes uploads; cheap to clone.
@@ -335,10 +338,13 @@ impl Uploading {
         let pieces = in_order(pieces, entry.agreed.last_part)?;
         let application = self.application(entry).await?;
         let (key, replace) = self.place(entry, &application).await?;
+        if entry.attempts > 1 {
+            self.take_back_earlier(entry).await;
+        }
         let begun = Instant::now();
         let pieces: Result<Vec<_>, _> = pieces.iter().map(as_piece).collect();
         // The time in its name tells a cleaner whether it may still be under way.
-        let draft = format!("join-{}-{}", self.inner.clock.now_ms(), entry.handle);
+        let draft = format!("{JOIN}{}-{}", self.inner.clock.now_ms(), entry.handle);
         let storage = &self.inner.storage;
         storage.join(&pieces?, &key, &draft, replace).await?;
         figures::joined(begun.elapsed());
@@ -350,6 +356,26 @@ impl Uploading {
             begun.elapsed().as_millis()
         );
         Ok(self.described(entry, &key))
+    }
+
+    /// Takes back what an earlier try began and could not end. Should one of them go on all the
+    /// same, it fails: the upload is ours.
+    async fn take_back_earlier(&self, entry: &Entry) {
+        let (storage, ours) = (&self.inner.storage, format!("-{}", entry.handle));
+        let taken_back = async {
+            for draft in storage.leftovers().await? {
+                if draft.starts_with(JOIN) && draft.ends_with(&ours) {
+                    storage.remove_leftovers(&draft).await?;
+                }
+            }
+            Ok::<_, StorageError>(())
+        };
+        if let Err(error) = taken_back.await {
+            log::warn!(
+                "what was begun of upload {} stays for now: {error}",
+                entry.id
+            );
+        }
     }
 
     /// Where the file is to lie, written into the ledger before anything lies there; and whether

@@ -112,7 +112,7 @@ impl Fleet {
     }
 
     /// Objects in the bucket, drafts left out; and the drafts.
-    fn objects(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+    pub fn objects(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         let all = files_below(&self.bucket.folder.path().join("bucket/files"));
         let is_draft = |name: &String| name.starts_with(".uploads/");
         let all = all.into_iter().filter(|name| !name.contains("/probe-"));
@@ -120,7 +120,14 @@ impl Fleet {
         (objects, drafts)
     }
 
-    async fn number(&self, sql: &'static str) -> i64 {
+    /// What is begun in the bucket, as the store keeps it: uploads in parts, of whatever key.
+    pub fn begun(&self) -> Vec<String> {
+        let all = files_below(self.bucket.folder.path()).into_iter();
+        let is_record = |name: &String| name.starts_with(".upload-") && name.ends_with(".json");
+        all.filter(is_record).collect()
+    }
+
+    pub async fn number(&self, sql: &'static str) -> i64 {
         self.postgres.rows(sql).await[0].get(0)
     }
 
