@@ -21,6 +21,9 @@ mod progress;
 #[path = "api/cancelling.rs"]
 mod cancelling;
 
+#[path = "api/duplicating.rs"]
+mod duplicating;
+
 #[path = "api/access.rs"]
 mod access;
 

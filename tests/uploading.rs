@@ -18,5 +18,6 @@ mod uploading {
     mod refused;
     pub mod sender;
     mod shelf;
+    mod store_task;
     mod whole;
 }

@@ -31,6 +31,7 @@ mod request_id;
 mod server;
 mod sessions;
 mod settings;
+mod tasks;
 mod thumbnails;
 mod uploads;
 mod widget;

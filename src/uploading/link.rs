@@ -28,7 +28,7 @@ const OURS: [&str; 6] = [
     "upgrade",
 ];
 /// What the key of a repeated request is made with.
-const LABEL: &str = "upload";
+pub(super) const LABEL: &str = "upload";
 
 /// A link that is to become a file.
 #[derive(Clone, Debug)]

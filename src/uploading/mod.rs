@@ -5,9 +5,9 @@
 //! pieces and who puts them together; `ticket.rs` is the leave to send one piece; `receiving.rs`
 //! takes a piece in and checks it; `pieces.rs` sees whether all of them make a file;
 //! `completing.rs` joins them and ends in the one transaction that makes file, event and finished
-//! upload true together; `whole.rs` does all of that at once for a file that comes in one piece, and
-//! `link.rs` fetches one from an address; `upkeep.rs` takes up what a dead node left and removes what was never
-//! finished.
+//! upload true together; `whole.rs` does all of that at once for a file that comes in one piece,
+//! `link.rs` fetches one from an address, and `duplicate.rs` stores a stored file once more;
+//! `upkeep.rs` takes up what a dead node left and removes what was never finished.
 //!
 //! A piece is an object of its own, held in the list of garbage: no crash leaves one behind for
 //! good. Nothing of an upload is kept in a node's memory, so each request may go to another node.
@@ -17,6 +17,7 @@
 //! Uses `clock`, `figures`, `database`, `outbound`, `access`, `storage`, `files`, `events`. Used by `http`.
 
 mod completing;
+mod duplicate;
 mod error;
 mod figures;
 mod ledger;
@@ -34,6 +35,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use completing::{Completed, Rooms, Uploading};
+pub use duplicate::{DuplicateError, DuplicateRequest};
 pub use error::UploadError;
 pub use link::{LinkFacts, LinkRequest};
 pub use receiving::Started;

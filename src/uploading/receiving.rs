@@ -21,7 +21,7 @@ use crate::storage::{BlockSink, Put, StorageError, StorageKey};
 
 /// The folder of pieces in the storage. What lies there bears a random name, so no key that a
 /// client asks for meets it.
-const FOLDER: &str = ".parts";
+pub(super) const FOLDER: &str = ".parts";
 
 /// What the beginning of an upload is answered with.
 #[derive(Clone, Debug)]
@@ -165,13 +165,7 @@ impl Uploading {
             };
             match self.inner.ledger.keep_piece(entry.id, piece, limit).await? {
                 Kept::Noted => Ok((size, md5)),
-                Kept::Closed => Err(UploadError::Closed),
-                Kept::TooLarge(limit) => Err(too_large(limit)),
-                Kept::TooMany => {
-                    let most = self.inner.settings.max_pieces;
-                    let why = format!("an upload has at most {most} parts");
-                    Err(UploadError::Invalid(why))
-                }
+                kept => Err(not_kept(kept, self.inner.settings.max_pieces)),
             }
         };
         let outcome = outcome.await;
@@ -248,6 +242,15 @@ impl Uploading {
                 "part {part} is not all there"
             ))),
         }
+    }
+}
+
+/// Why a piece was not written down.
+pub(super) fn not_kept(kept: Kept, most: u32) -> UploadError {
+    match kept {
+        Kept::Noted | Kept::Closed => UploadError::Closed,
+        Kept::TooLarge(limit) => too_large(limit),
+        Kept::TooMany => UploadError::Invalid(format!("an upload has at most {most} parts")),
     }
 }
 

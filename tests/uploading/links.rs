@@ -200,7 +200,9 @@ async fn what_is_not_a_link_to_store_is_refused() {
         "unknown-apikey",
     );
     let handle = json!({ "sources": ["abcdefghij0123456789"] });
-    is(&call(handle).await, 501, "not-implemented");
+    is(&call(handle).await, 404, "not-found");
+    let alias = json!({ "sources": ["src://alias/x.jpg"] });
+    is(&call(alias).await, 501, "not-implemented");
     let task = json!({ "tasks": [{ "name": "resize", "params": { "width": 5 } }] });
     is(&call(task).await, 501, "not-implemented");
     let path = json!({ "tasks": [{ "name": "store", "params": { "path": "../../x" } }] });

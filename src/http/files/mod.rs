@@ -18,14 +18,16 @@ mod remove;
 mod safety;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::links::StoreTask;
 use super::{Edge, Problem, Refusal, caller, no_such_method};
-use crate::access::Credentials;
-use crate::files::{FileError, Handle};
+use crate::access::{Application, Call, Credentials};
+use crate::files::{FileError, Handle, StoredFile};
 
 pub(super) use read::without_identity;
 
@@ -131,10 +133,17 @@ async fn overwrite_by_handle(
 }
 
 async fn by_link(edge: Data<Edge>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    let Some(link) = path::parse(request.uri().path())? else {
+    let Some(link) = path::parse(request.uri().path(), request.query_string())? else {
         return Err(Problem::not_found("there is no such route").into());
     };
-    let mut asked = Asked::new(&request, link.handle);
+    let handle = match link.source {
+        path::Source::Handle(handle) => handle,
+        path::Source::Address(ref address) => {
+            let address = address.clone();
+            return store_address(&edge, &request, link, address).await;
+        }
+    };
+    let mut asked = Asked::new(&request, handle);
     asked.apikey = link.apikey.or(asked.apikey);
     asked.cache = link.cache.or(asked.cache);
     if link.policy.is_some() || link.signature.is_some() {
@@ -143,9 +152,75 @@ async fn by_link(edge: Data<Edge>, request: HttpRequest) -> Result<HttpResponse,
     }
     match link.what {
         path::What::Metadata => metadata::tell(&edge, &asked).await,
+        // What changes something is nothing to look at.
+        path::What::Store(_) if *request.method() == Method::HEAD => no_such_method().await,
+        path::What::Store(store) => {
+            let task = StoreTask {
+                apikey: asked.apikey,
+                store,
+                upload_tags: serde_json::Value::Null,
+                credentials: asked.credentials,
+            };
+            task.of_handle(&edge, &request, asked.handle).await
+        }
         path::What::Bytes if *request.method() == Method::POST => no_such_method().await,
         path::What::Bytes => read::read(&edge, &request, &asked).await,
     }
+}
+
+/// Stores what lies under an address. The query is the address's own, so authority comes in the
+/// path or as the application's secret.
+async fn store_address(
+    edge: &Edge,
+    request: &HttpRequest,
+    link: path::Link,
+    address: String,
+) -> Result<HttpResponse, Refusal> {
+    let path::What::Store(store) = link.what else {
+        return Err(path::elsewhere().into());
+    };
+    if *request.method() == Method::HEAD {
+        return no_such_method().await;
+    }
+    let task = StoreTask {
+        apikey: link.apikey,
+        store,
+        upload_tags: serde_json::Value::Null,
+        credentials: Credentials {
+            policy: link.policy,
+            signature: link.signature,
+            secret: caller::basic_secret(request),
+        },
+    };
+    task.of_address(edge, request, address, Vec::new()).await
+}
+
+/// A file that is to be read with these credentials, as it is now, and its application.
+///
+/// # Errors
+/// As for reading its bytes.
+pub(super) async fn readable(
+    edge: &Edge,
+    request: &HttpRequest,
+    handle: Handle,
+    apikey: Option<String>,
+    credentials: &Credentials,
+) -> Result<(StoredFile, Arc<Application>), Problem> {
+    let asked = Asked {
+        handle,
+        apikey,
+        credentials: credentials.clone(),
+        query: HashMap::new(),
+        cache: None,
+    };
+    let permit = permit::permit(edge, &asked, Call::Read, false).await?;
+    caller::check_origin(request, &permit.application, edge.links.public())?;
+    let (inspector, now) = (edge.inspector.clone(), edge.clock.now_ms());
+    let file = permit.file;
+    let file = edge
+        .run(async move { inspector.current(file, now).await })
+        .await?;
+    Ok((file, permit.application))
 }
 
 fn by_handle(request: &HttpRequest) -> Result<Asked, Problem> {

@@ -15,7 +15,7 @@ use crate::outbound::OutboundError;
 use crate::picking::PickError;
 use crate::picking::browse::BrowseError;
 use crate::storage::StorageError;
-use crate::uploading::UploadError;
+use crate::uploading::{DuplicateError, UploadError};
 use crate::webhooks::WebhookError;
 
 impl From<DatabaseError> for Problem {
@@ -319,6 +319,16 @@ impl From<UploadError> for Problem {
             E::Refused(error) => error.into(),
             E::Storage(error) => error.into(),
             E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DuplicateError> for Problem {
+    fn from(error: DuplicateError) -> Self {
+        match error {
+            DuplicateError::Upload(error) => error.into(),
+            DuplicateError::Content(error) => error.into(),
+            DuplicateError::File(error) => error.into(),
         }
     }
 }

@@ -1,82 +1,28 @@
-//! Files that clients name by an address, and files that come as a whole: `/process` with the store
-//! task, `/api/store/…`, and what `/metadata` says of an address.
+//! `POST /api/store/{provider}`: a body, a file of a form, or what lies under an address.
 //!
-//! Filestack's store API in its two generations (filestack-js `src/lib/api/store.ts`, the Python
-//! and Go SDKs; filepicker.js and curl for the older one). All of it ends as a picked file does.
+//! The older store API (filepicker.js, curl).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_multipart::{Field, Multipart};
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::cloud_request::CloudRequest;
-use super::picks::{idempotency_key, picked};
-use super::problem::{Problem, Refusal};
-use super::{Edge, caller, incoming, uploads};
-use crate::access::{AccessError, Application, Call, Credentials, Policy, Subject};
-use crate::files::{StoreOptions, StoredFile};
-use crate::uploading::{LinkRequest, StartRequest};
+use super::{Link, permit, stored};
+use crate::access::{Application, Credentials, Subject};
+use crate::files::StoreOptions;
+use crate::http::problem::{Problem, Refusal};
+use crate::http::{Edge, caller, incoming, uploads};
+use crate::uploading::StartRequest;
 
 /// Bytes of a form's texts, or of a body that names an address, at most.
 const SHORT: usize = 64 * 1024;
 
-/// Stores what lies under an address (`POST /process`).
-pub(super) async fn process(
-    edge: web::Data<Edge>,
-    request: HttpRequest,
-    body: web::Json<Value>,
-) -> Result<HttpResponse, Refusal> {
-    let asked = CloudRequest::read(body.into_inner())?;
-    // The SDK for Go writes it with a capital.
-    let apikey = match asked.text("apikey")? {
-        Some(apikey) => Some(apikey),
-        None => asked.text("apiKey")?,
-    };
-    let application = caller::application(&edge, &request, apikey.as_deref()).await?;
-    let tasks = Tasks::read(asked.value("tasks"))?;
-    let (url, headers) = source(&asked)?;
-    let link = Link {
-        url,
-        headers,
-        filename: String::new(),
-        mimetype: String::new(),
-        store: uploads::store_options(Some(&Value::Object(tasks.store)))?,
-        upload_tags: uploads::tags(&asked)?,
-        credentials: tasks.credentials,
-        application,
-    };
-    link.fetch(&edge, &request).await
-}
-
-/// What lies under an address, for a picker that shows it (`POST /metadata` with `url`).
-pub(super) async fn metadata(
-    edge: &Edge,
-    request: &HttpRequest,
-    asked: &CloudRequest,
-) -> Result<HttpResponse, Refusal> {
-    let application = asked.application(edge, request).await?;
-    asked.may_pick(&application, edge)?;
-    let url = asked.text("url")?.unwrap_or_default();
-    let headers = headers(asked.value("headers"))?;
-    let uploading = edge.uploading.clone();
-    let facts = edge
-        .run(async move { uploading.look_at(&url, &headers).await })
-        .await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .json(json!({
-            "filename": facts.filename,
-            "mimetype": facts.mimetype,
-            "size": facts.size,
-        })))
-}
-
 /// Stores a body, a file of a form, or what lies under an address (`POST /api/store/{provider}`).
-pub(super) async fn store(
+pub(in crate::http) async fn store(
     edge: web::Data<Edge>,
     request: HttpRequest,
     provider: web::Path<String>,
@@ -124,44 +70,6 @@ pub(super) async fn store(
         .await
 }
 
-/// A link, and who may have it fetched.
-struct Link {
-    application: Arc<Application>,
-    url: String,
-    headers: Vec<(String, String)>,
-    filename: String,
-    mimetype: String,
-    store: StoreOptions,
-    upload_tags: Value,
-    credentials: Credentials,
-}
-
-impl Link {
-    async fn fetch(self, edge: &Edge, request: &HttpRequest) -> Result<HttpResponse, Refusal> {
-        let policy = permit(
-            edge,
-            &self.application,
-            &self.credentials,
-            &self.store,
-            Some(&self.url),
-        )?;
-        let link = LinkRequest {
-            application: self.application,
-            url: self.url,
-            headers: self.headers,
-            filename: self.filename,
-            mimetype: self.mimetype,
-            store: self.store,
-            upload_tags: self.upload_tags,
-            idempotency_key: idempotency_key(request)?,
-            policy,
-        };
-        let uploading = edge.uploading.clone();
-        let file = edge.run(async move { uploading.fetch(link).await }).await?;
-        Ok(stored(edge, &file))
-    }
-}
-
 /// What a call of the older store API wants.
 struct Wanted {
     application: Arc<Application>,
@@ -203,7 +111,7 @@ impl Wanted {
             &self.application,
             &self.credentials,
             &self.store,
-            None,
+            Subject::default(),
         )?;
         let or = |asked: String, sent| if asked.is_empty() { sent } else { asked };
         let start = StartRequest {
@@ -220,111 +128,6 @@ impl Wanted {
         let work = edge.run(async move { uploading.take(start, length, stream).await });
         let file = incoming::until(work, feeder.feed(body)).await?;
         Ok(stored(edge, &file))
-    }
-}
-
-fn stored(edge: &Edge, file: &StoredFile) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .json(picked(file, &edge.links))
-}
-
-/// A file is stored by whoever may `store`, or, where its place is not chosen, may `pick`.
-fn permit(
-    edge: &Edge,
-    application: &Application,
-    credentials: &Credentials,
-    store: &StoreOptions,
-    url: Option<&str>,
-) -> Result<Option<Policy>, Problem> {
-    let now = edge.clock.now().timestamp();
-    let container = store.container(&edge.storage.container());
-    let subject = Subject {
-        path: Some(&store.path),
-        container: Some(&container),
-        url,
-        ..Subject::default()
-    };
-    let chosen = !store.path.is_empty() || !store.container.is_empty();
-    let may = |call| application.authorize(credentials, call, &subject, false, now);
-    match may(Call::Store) {
-        Err(refused @ AccessError::NotAllowed(_)) if !chosen => {
-            may(Call::Pick).map_err(|_| refused.into())
-        }
-        outcome => Ok(outcome?),
-    }
-}
-
-/// The tasks of a call of `/process`.
-struct Tasks {
-    store: Map<String, Value>,
-    credentials: Credentials,
-}
-
-impl Tasks {
-    fn read(tasks: Option<&Value>) -> Result<Self, Problem> {
-        let mut read = Self {
-            store: Map::new(),
-            credentials: Credentials::default(),
-        };
-        let list = tasks.and_then(Value::as_array).map(Vec::as_slice);
-        for task in list.unwrap_or_default() {
-            let params = task.get("params").and_then(Value::as_object);
-            let params = params.cloned().unwrap_or_default();
-            match task.get("name").and_then(Value::as_str) {
-                // Workflows come as a second task of this name.
-                Some("store") => read.store.extend(params),
-                Some("security") => {
-                    let text = |name: &str| Some(params.get(name)?.as_str()?.to_owned());
-                    read.credentials.policy = text("policy").or_else(|| text("p"));
-                    read.credentials.signature = text("signature").or_else(|| text("s"));
-                }
-                Some(other) => {
-                    let other: String = other.chars().take(40).collect();
-                    return Err(Problem::not_implemented(&format!("the task `{other}`")));
-                }
-                None => return Err(Problem::bad_request("a task has no name")),
-            }
-        }
-        Ok(read)
-    }
-}
-
-/// The one address in `sources`, and what to send there.
-fn source(asked: &CloudRequest) -> Result<(String, Vec<(String, String)>), Problem> {
-    let wrong = || Problem::bad_request("sources must hold one address");
-    let sources = asked.value("sources").and_then(Value::as_array);
-    let [only] = sources.ok_or_else(wrong)?.as_slice() else {
-        return Err(wrong());
-    };
-    let (url, headers) = match only {
-        Value::String(url) => (url, Vec::new()),
-        Value::Object(source) => {
-            let url = source.get("source").or_else(|| source.get("url"));
-            match url {
-                Some(Value::String(url)) => (url, self::headers(source.get("headers"))?),
-                _ => return Err(wrong()),
-            }
-        }
-        _ => return Err(wrong()),
-    };
-    match url.contains("://") {
-        true => Ok((url.clone(), headers)),
-        false => Err(Problem::not_implemented("a source other than an address")),
-    }
-}
-
-/// Header lines as an object of texts.
-fn headers(value: Option<&Value>) -> Result<Vec<(String, String)>, Problem> {
-    let wrong = || Problem::bad_request("headers must be an object of texts");
-    match value {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Object(lines)) => {
-            let lines = lines.iter();
-            let texts = lines.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-            texts.collect::<Option<_>>().ok_or_else(wrong)
-        }
-        Some(_) => Err(wrong()),
     }
 }
 
@@ -457,20 +260,5 @@ mod tests {
         ] {
             assert_eq!(address(body, kind), None);
         }
-    }
-
-    #[test]
-    fn tasks_are_read_and_those_that_are_not_served_are_named() {
-        let tasks = json!([
-            {"name": "store", "params": {"path": "in/"}},
-            {"name": "security", "params": {"policy": "P", "signature": "S"}},
-            {"name": "store", "params": {"workflows": ["x"]}},
-        ]);
-        let read = Tasks::read(Some(&tasks)).unwrap();
-        assert_eq!(read.store["path"], "in/");
-        assert_eq!(read.credentials.policy.as_deref(), Some("P"));
-        let resize = json!([{"name": "resize", "params": {"width": 1}}]);
-        assert!(Tasks::read(Some(&resize)).is_err());
-        assert!(Tasks::read(Some(&json!([{}]))).is_err());
     }
 }
