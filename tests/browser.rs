@@ -50,6 +50,11 @@ fn parts_of_the_picker_come_ahead_and_can_be_asked_for_again() {
 }
 
 #[test]
+fn files_are_sent_while_one_chooses_and_stored_when_one_has_chosen() {
+    run("ahead");
+}
+
+#[test]
 fn what_goes_wrong_is_said_and_can_be_mended() {
     run("refusals");
 }

@@ -93,6 +93,7 @@ export class App extends Emitter {
     this.sources = sourcesOf(this);
     this.source = this.sources[0] as Source;
     this.queue.subscribe(() => this.changed());
+    this.selection.subscribe(() => this.queue.keepAhead((key) => this.selection.has(key)));
   }
 
   begin(): void {
@@ -283,8 +284,29 @@ export class App extends Emitter {
         this.tell(said || this.words.t("{displayName} cannot be chosen here", { displayName: item.name }));
       }
     }
+    this.#bringAhead(items);
     const full = this.room === 0 && this.selection.count > 0;
     if (this.settings.startUploadingWhenMaxFilesReached && full && items.length > 0) this.upload();
+  }
+
+  /** Begins to send what was chosen while the person goes on choosing (`uploadInBackground`). */
+  #bringAhead(items: Item[]): void {
+    const { uploadInBackground = true, disableTransformer } = this.settings;
+    if (!uploadInBackground || !disableTransformer) return;
+    const chosen = items.filter((item) => this.selection.has(item.key));
+    for (const [source, own] of this.#bySource(chosen)) this.queue.bring(own, source.carrier);
+  }
+
+  #bySource(items: Item[]): Map<Source, Item[]> {
+    const found = new Map<Source, Item[]>();
+    for (const item of items) {
+      const source = this.sources.find((one) => one.name === item.source);
+      if (!source) continue;
+      const own = found.get(source);
+      if (own) own.push(item);
+      else found.set(source, [item]);
+    }
+    return found;
   }
 
   #letGo(item: Item): void {
@@ -306,16 +328,16 @@ export class App extends Emitter {
   upload(): void {
     const items = this.selection.files;
     if (items.length === 0 || this.missing > 0) return;
-    const bySource = new Map<Source, Item[]>();
-    for (const item of items) {
-      const source = this.sources.find((one) => one.name === item.source);
-      if (source) bySource.set(source, [...(bySource.get(source) ?? []), item]);
+    const unedited = this.device?.source?.mustEdit(items);
+    if (unedited) {
+      this.edit(unedited);
+      return;
     }
-    this.selection.clear();
     this.#told = false;
     this.#call("onUploadStarted", items.map((item) => picked(item, "", undefined, this.settings.exposeOriginalFile)));
+    for (const [source, own] of this.#bySource(items)) this.queue.add(own, source.carrier);
+    this.selection.clear();
     this.go("summary");
-    for (const [source, own] of bySource) this.queue.add(own, source.carrier);
     if (this.settings.hideModalWhenUploading) this.#needs.hide(true);
   }
 
@@ -344,7 +366,11 @@ export class App extends Emitter {
         this.announce({ name: "failed", file: this.fileOf(transfer), code: why.code, message: why.message });
         this.say(`${transfer.item.name}: ${because(why, this.words).text}`);
       },
-      cancelled: (transfer: Transfer) => this.#call("onFileUploadCancel", this.fileOf(transfer)),
+      cancelled: (transfer: Transfer) => {
+        // Given up by the page before it was sent off.
+        if (transfer.ahead) this.selection.remove(transfer.item.key);
+        this.#call("onFileUploadCancel", this.fileOf(transfer));
+      },
       settled: () => this.#settled(),
     };
   }

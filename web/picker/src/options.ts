@@ -112,6 +112,11 @@ export interface PickerOptions {
   supportEmail?: string;
   /** What may be done to pictures of the device; everything unless it says otherwise. */
   transformations?: boolean | { crop?: boolean | { aspectRatio?: number; force?: boolean }; circle?: boolean; rotate?: boolean; force?: boolean; config?: unknown };
+  /**
+   * Parts of device files are sent while the person still chooses; what they let go is never
+   * stored. True unless it is false, and only where `disableTransformer` is true.
+   */
+  uploadInBackground?: boolean;
   /** Only its `tags` matter to copies from a cloud. */
   uploadConfig?: { tags?: Record<string, string | ((file: PickedFile) => string)> } & Record<string, unknown>;
   viewType?: "list" | "grid";
@@ -154,7 +159,7 @@ const HONORED = new Set<string>([
   "accept", "acceptFn", "allowManualRetry", "cleanupImageExif", "concurrency", "container", "customAuthText", "customText",
   "disableDirectoryUpload", "disableStorageKey", "disableThumbnails", "disableTransformer", "displayMode", "dropPane", "errorsTimeout", "exposeOriginalFile",
   "fromSources", "globalDropZone", "hideModalWhenUploading", "imageDim", "imageMax", "imageMin", "imageMinMaxBlock", "lang", "maxFiles", "maxSize", "minFiles", "modalSize", "rootId",
-  "startUploadingWhenMaxFilesReached", "storeTo", "supportEmail", "uploadConfig", "viewType", "theme",
+  "startUploadingWhenMaxFilesReached", "storeTo", "supportEmail", "uploadConfig", "uploadInBackground", "viewType", "theme",
   "onOpen", "onClose", "onCancel", "onFileSelected", "onUploadStarted", "onFileUploadStarted",
   "onFileCropped", "pasteMode", "transformations", "onFileUploadProgress", "onFileUploadFinished", "onFileUploadFailed", "onFileUploadCancel", "onUploadDone",
 ]);
@@ -163,7 +168,6 @@ const HONORED = new Set<string>([
 const GRANTED_WHEN_OFF: Record<string, unknown> = {
   disableAltText: true,
   useSentryBreadcrumbs: false,
-  uploadInBackground: false,
   transformationsUI: false,
   miniUploader: false,
   failOverMaxFiles: false,
@@ -187,9 +191,8 @@ export function readOptions(given: Record<string, unknown>, warn: (sentence: str
   const maxFiles = within("maxFiles", options.maxFiles, 1, MOST_FILES, 1, warn);
   const minFiles = within("minFiles", options.minFiles, 1, MOST_FILES, 1, warn);
   if (minFiles > maxFiles) warn(`minFiles (${minFiles}) is more than maxFiles (${maxFiles}): maxFiles counts`);
-  const edits = options.transformations;
-  if (typeof edits === "object" && (edits.force || (typeof edits.crop === "object" && edits.crop.force))) {
-    warn("transformations.force is not honored: nobody has to edit a picture");
+  if (options.uploadInBackground && !options.disableTransformer) {
+    warn("uploadInBackground is not honored: a picture can be edited until Upload is pressed, unless disableTransformer is true");
   }
   const store = options.storeTo;
   for (const name of Object.keys(store ?? {})) {

@@ -56,6 +56,9 @@ export class Pane extends Emitter {
     const settings: Settings = {
       ...this.settings,
       fromSources: ["local_file_system"],
+      // It is sent off at once, as it is.
+      uploadInBackground: false,
+      transformations: false,
       allowManualRetry: this.settings.allowManualRetry ?? false,
       onUploadDone: (result) => this.#done(result),
     };

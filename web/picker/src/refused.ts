@@ -13,7 +13,6 @@ export const REFUSED: Record<string, string> = {
   miniUploader: "there is one layout",
   multipleFileUpload: "maxFiles says how many",
   transformationsUI: "there is one editor",
-  uploadInBackground: "nothing is copied from a cloud before Upload is pressed",
   useSentryBreadcrumbs: "nothing is sent to third parties",
   videoResolution: "nothing is recorded",
   websearch: "there is no web search",

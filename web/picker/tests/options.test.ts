@@ -38,6 +38,11 @@ test("an option that asks for the absence of something absent is granted without
   assert.deepEqual(read({ disableTransformer: true, uploadInBackground: false, useSentryBreadcrumbs: false }).warnings, []);
 });
 
+test("uploads in the background need pictures that stay as they are", () => {
+  assert.match(read({ uploadInBackground: true }).warnings.join(), /disableTransformer/);
+  assert.deepEqual(read({ uploadInBackground: true, disableTransformer: true }).warnings, []);
+});
+
 test("an unknown option is told by its name", () => {
   assert.deepEqual(read({ maxFile: 3 }).warnings, ["maxFile is not honored: no such option"]);
 });

@@ -8,6 +8,14 @@ import { item } from "./item.js";
 /** A carrier whose transfers end when the test says so. */
 class ByHand implements Carrier {
   readonly pausable = true;
+  /** What was brought ahead so far, and not stored. */
+  readonly broughtAhead: string[] = [];
+
+  async ahead(transfer: Transfer, report: Report, signal: AbortSignal): Promise<void> {
+    await this.carry(transfer, report, signal);
+    this.broughtAhead.push(transfer.item.name);
+  }
+
   readonly under = new Map<string, { done: (file: Stored) => void; fail: (error: Error) => void; report: Report; signal: AbortSignal }>();
 
   carry(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Stored> {
@@ -98,4 +106,55 @@ test("bytes never go back, and the total knows when nobody knows", () => {
   carrier.under.get("b")?.report.arrived(1000);
   assert.equal(b?.arrived, 100, "no more than there are");
   assert.deepEqual([total(queue.transfers).known, total(queue.transfers).arrived], [true, 140]);
+});
+
+test("what is brought ahead is stored once it is sent off, and told of once", async () => {
+  const { told, carrier, queue } = scene();
+  queue.bring([item("a"), item("b")], carrier);
+  carrier.under.get("a")?.done(stored("a"));
+  await turn();
+  assert.deepEqual(carrier.broughtAhead, ["a"]);
+  assert.deepEqual([told, queue.transfers], [["started a", "started b"], []]);
+  queue.add([item("a"), item("b")], carrier);
+  assert.equal(queue.transfers[0]?.state.kind, "running");
+  // It was still on its way ahead: that ends first.
+  carrier.under.get("b")?.done(stored("b"));
+  await turn();
+  for (const name of ["a", "b"]) carrier.under.get(name)?.done(stored(name));
+  await turn();
+  assert.deepEqual(told.slice(2), ["finished a", "finished b", "settled"]);
+});
+
+test("what is let go before it is sent off is given up, and frees its place", async () => {
+  const { told, carrier, queue } = scene(1);
+  queue.bring([item("a"), item("b")], carrier);
+  queue.keepAhead((key) => key === "dropbox:/b");
+  await turn();
+  assert.ok(carrier.under.get("a")?.signal.aborted);
+  assert.deepEqual(told, ["started a", "cancelled a", "started b"]);
+  queue.cancelAll();
+  await turn();
+  assert.deepEqual(told.slice(3), ["cancelled b"]);
+});
+
+test("what fails ahead is tried again when it is sent off, and only then told", async () => {
+  const { told, carrier, queue } = scene();
+  queue.bring([item("a")], carrier);
+  carrier.under.get("a")?.fail(new Refusal("storage-full", "full"));
+  await turn();
+  assert.deepEqual(told, ["started a"]);
+  const [a] = queue.add([item("a")], carrier);
+  carrier.under.get("a")?.fail(new Refusal("storage-full", "full"));
+  await turn();
+  assert.equal(a?.state.kind, "failed");
+  assert.deepEqual(told, ["started a", "failed a", "settled"]);
+});
+
+test("what is sent off has its turn before what is brought ahead", async () => {
+  const { carrier, queue } = scene(1);
+  queue.bring([item("a"), item("b")], carrier);
+  queue.add([item("c")], carrier);
+  carrier.under.get("a")?.done(stored("a"));
+  await turn();
+  assert.ok(carrier.under.has("c") && !carrier.under.has("b"));
 });

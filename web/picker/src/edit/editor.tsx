@@ -16,6 +16,8 @@ export interface Abilities {
   circle: boolean;
   /** Width by height; any shape when absent. */
   ratio?: number | undefined;
+  /** Whether it begins with an area chosen: a picture has to be cropped. */
+  cropped?: boolean;
 }
 
 export interface EditorProps {
@@ -80,7 +82,7 @@ export class Editor extends Component<EditorProps, EditorState> {
 
   /** A picture whose shape is asked for begins with the largest area of it. */
   #begin(): void {
-    if (!this.state.area && (this.ratio || this.state.circle)) this.#cropAll();
+    if (!this.state.area && (this.ratio || this.state.circle || this.props.can.cropped)) this.#cropAll();
     this.#fit();
   }
 

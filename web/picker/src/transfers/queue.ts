@@ -12,6 +12,8 @@ import type { Item } from "../sources/source.js";
 /** Where a transfer stands. */
 export type TransferState =
   | { kind: "queued" }
+  /** All of it that can be brought ahead is there; it waits to be sent off. */
+  | { kind: "ready" }
   | { kind: "running" }
   /** Held up: goes on by itself, at `until` (ms since the epoch) or when the network is back. */
   | { kind: "waiting"; why: "asked-to-wait" | "offline" | "unreachable"; until: number }
@@ -36,9 +38,15 @@ export interface Carrier {
   readonly pausable: boolean;
   /**
    * Resolves when the file is stored, also when it was aborted too late; rejects with a refusal,
-   * or with the signal's reason when it was aborted. Called again for the same transfer it may go on where it stopped.
+   * or with the signal's reason when it was aborted. Called again for the same transfer it may go
+   * on where it stopped.
    */
   carry(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Stored>;
+  /**
+   * Brings as much of an item as can be brought before anything is stored; `carry` goes on from
+   * there. Absent where there is no such way.
+   */
+  ahead?(transfer: Transfer, report: Report, signal: AbortSignal): Promise<void>;
 }
 
 /** Seconds over which the speed is measured. */
@@ -59,7 +67,8 @@ export class Transfer {
   #marks: { at: number; bytes: number }[] = [];
   stop: AbortController | undefined;
 
-  constructor(readonly item: Item, readonly carrier: Carrier) {}
+  /** `ahead`: it is on its way, and nobody has sent it off yet. */
+  constructor(readonly item: Item, readonly carrier: Carrier, public ahead = false) {}
 
   get settled(): boolean {
     return ["done", "failed", "cancelled"].includes(this.state.kind);
@@ -96,7 +105,10 @@ export interface QueueHopes {
 }
 
 export class Queue extends Emitter {
+  /** What was sent off. */
   readonly transfers: Transfer[] = [];
+  /** What is brought ahead, by its item's key. */
+  readonly #ahead = new Map<string, Transfer>();
   readonly #atOnce: number;
   readonly #hopes: QueueHopes;
 
@@ -108,10 +120,39 @@ export class Queue extends Emitter {
 
   /** Adds items; they run as soon as there is room. Answers their transfers. */
   add(items: Item[], carrier: Carrier): Transfer[] {
-    const added = items.map((item) => new Transfer(item, carrier));
+    const added = items.map((item) => this.#sentOff(item) ?? new Transfer(item, carrier));
     this.transfers.push(...added);
     this.#takeUp();
     return added;
+  }
+
+  /** Brings items ahead, as far as their carrier can. */
+  bring(items: Item[], carrier: Carrier): void {
+    if (!carrier.ahead) return;
+    for (const item of items) {
+      if (!this.#ahead.has(item.key)) this.#ahead.set(item.key, new Transfer(item, carrier, true));
+    }
+    this.#takeUp();
+  }
+
+  /** Gives up what is brought ahead, but for what is still wanted. */
+  keepAhead(wanted: (key: string) => boolean): void {
+    for (const [key, transfer] of [...this.#ahead]) {
+      if (wanted(key)) continue;
+      this.#ahead.delete(key);
+      this.cancel(transfer);
+    }
+  }
+
+  /** The transfer that brought an item ahead, which goes on as any other from now on. */
+  #sentOff(item: Item): Transfer | undefined {
+    const transfer = this.#ahead.get(item.key);
+    if (!transfer) return undefined;
+    this.#ahead.delete(item.key);
+    transfer.ahead = false;
+    if (transfer.state.kind === "ready") transfer.state = { kind: "queued" };
+    // Given up by the page in the meantime; now a person wants it.
+    return transfer.state.kind === "cancelled" ? undefined : transfer;
   }
 
   get settled(): boolean {
@@ -144,6 +185,7 @@ export class Queue extends Emitter {
   }
 
   cancelAll(): void {
+    this.keepAhead(() => false);
     for (const transfer of this.transfers) if (!transfer.settled) this.cancel(transfer);
   }
 
@@ -157,8 +199,9 @@ export class Queue extends Emitter {
   #takeUp(): void {
     for (;;) {
       // A paused one whose request has not ended yet takes room until it has.
-      const running = this.transfers.filter((transfer) => transfer.active || transfer.stop).length;
-      const next = running < this.#atOnce ? this.transfers.find((one) => one.state.kind === "queued" && !one.stop) : undefined;
+      const all = [...this.transfers, ...this.#ahead.values()];
+      const running = all.filter((transfer) => transfer.active || transfer.stop).length;
+      const next = running < this.#atOnce ? all.find((one) => one.state.kind === "queued" && !one.stop) : undefined;
       if (!next) break;
       void this.#run(next);
     }
@@ -169,11 +212,30 @@ export class Queue extends Emitter {
     const stop = new AbortController();
     transfer.stop = stop;
     transfer.attempt += 1;
-    transfer.begun ??= Date.now();
     transfer.state = { kind: "running" };
     if (transfer.attempt === 1) this.#hopes.started(transfer);
     const current = () => transfer.stop === stop && transfer.active;
-    const report: Report = {
+    const report = this.#reportOf(transfer, current);
+    const sentOff = !transfer.ahead;
+    try {
+      if (sentOff) {
+        transfer.begun ??= Date.now();
+        // What is stored is stored, even if it was given up just before.
+        this.#done(transfer, await transfer.carrier.carry(transfer, report, stop.signal));
+      } else await transfer.carrier.ahead?.(transfer, report, stop.signal);
+    } catch (error) {
+      // What fails ahead is tried again when it is sent off, and told then.
+      if (sentOff && current() && !stop.signal.aborted) this.#failed(transfer, asRefusal(error));
+    } finally {
+      if (!sentOff && current()) transfer.state = { kind: transfer.ahead ? "ready" : "queued" };
+      transfer.stop = undefined;
+    }
+    this.#takeUp();
+    if (sentOff && this.settled) this.#hopes.settled();
+  }
+
+  #reportOf(transfer: Transfer, current: () => boolean): Report {
+    return {
       arrived: (bytes) => {
         if (!current()) return;
         transfer.mark(bytes, Date.now());
@@ -191,16 +253,6 @@ export class Queue extends Emitter {
         this.changed();
       },
     };
-    try {
-      // What is stored is stored, even if it was given up just before.
-      this.#done(transfer, await transfer.carrier.carry(transfer, report, stop.signal));
-    } catch (error) {
-      if (current() && !stop.signal.aborted) this.#failed(transfer, asRefusal(error));
-    } finally {
-      transfer.stop = undefined;
-    }
-    this.#takeUp();
-    if (this.settled) this.#hopes.settled();
   }
 
   #done(transfer: Transfer, file: Stored): void {

@@ -80,18 +80,22 @@ export class Uploads implements Carrier {
   }
 
   async carry(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Stored> {
-    const file = (transfer.memory as Memory | undefined)?.file ?? (await this.#file(transfer.item));
-    signal.throwIfAborted();
-    transfer.item.bytes = file.size;
-    transfer.item.mimetype = file.type || transfer.item.mimetype;
-    transfer.item.name = file.name;
+    const once = async () => {
+      const memory = await this.#sendAll(transfer, report, signal);
+      return this.#complete(transfer, memory, report, signal);
+    };
     try {
-      return await this.#upload(transfer, file, report, signal);
+      return await once();
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== FORGOTTEN) throw error;
       transfer.memory = undefined;
-      return this.#upload(transfer, file, report, signal);
+      return once();
     }
+  }
+
+  /** Sends the parts and stores nothing: what is never completed, the server removes. */
+  async ahead(transfer: Transfer, report: Report, signal: AbortSignal): Promise<void> {
+    await this.#sendAll(transfer, report, signal);
   }
 
   async #file(item: Transfer["item"]): Promise<File> {
@@ -99,13 +103,15 @@ export class Uploads implements Carrier {
       const file = this.#options.file ? await this.#options.file(item) : item.file;
       if (file) return file;
     } catch (error) {
+      if (error instanceof Refusal) throw error;
       throw new Refusal("file-unreadable", error instanceof Error ? error.message : "the file cannot be read");
     }
     throw new Refusal("file-unreadable", "the file is not there any more");
   }
 
-  async #upload(transfer: Transfer, file: File, report: Report, signal: AbortSignal): Promise<Stored> {
-    const memory = await this.#started(transfer, file, report, signal);
+  /** Sends the parts that are missing. */
+  async #sendAll(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Memory> {
+    const memory = await this.#started(transfer, report, signal);
     const tell = () => report.arrived(memory.parts.reduce((sum, part) => sum + (part.etag ? part.bytes.size : part.sent), 0));
     const missing = memory.parts.filter((part) => part.etag === undefined);
     // One that fails for good ends the others.
@@ -124,12 +130,17 @@ export class Uploads implements Carrier {
       signal.throwIfAborted();
       throw error;
     }
-    return this.#complete(transfer, file, memory, report, signal);
+    return memory;
   }
 
-  async #started(transfer: Transfer, file: File, report: Report, signal: AbortSignal): Promise<Memory> {
+  async #started(transfer: Transfer, report: Report, signal: AbortSignal): Promise<Memory> {
     const known = transfer.memory as Memory | undefined;
     if (known) return known;
+    const file = await patiently(() => this.#file(transfer.item), report, signal);
+    signal.throwIfAborted();
+    transfer.item.bytes = file.size;
+    transfer.item.mimetype = file.type || transfer.item.mimetype;
+    transfer.item.name = file.name;
     const body = { ...this.#about(transfer), size: file.size };
     const started = await patiently(() => this.#server.post<Started>("/multipart/start", body, { signal }), report, signal);
     const memory: Memory = { file, started, parts: partsOf(file) };
@@ -165,7 +176,8 @@ export class Uploads implements Carrier {
     }
   }
 
-  async #complete(transfer: Transfer, file: File, memory: Memory, report: Report, signal: AbortSignal): Promise<Stored> {
+  async #complete(transfer: Transfer, memory: Memory, report: Report, signal: AbortSignal): Promise<Stored> {
+    const { file } = memory;
     const tags = this.#options.tags(transfer.item);
     const body = {
       ...memory.started,

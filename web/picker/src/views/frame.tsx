@@ -51,7 +51,7 @@ function Body({ app }: { app: App }) {
   const there = second();
   if (!there) return <Skeleton label={words.t("Loading")} />;
   const device = app.device?.source;
-  if (screen === "edit" && device && editing) return <there.EditScreen app={app} device={device} item={editing} />;
+  if (screen === "edit" && device && editing) return <there.EditScreen key={editing.key} app={app} device={device} item={editing} />;
   return screen === "summary" ? <there.Summary app={app} /> : <there.Selected app={app} />;
 }
 

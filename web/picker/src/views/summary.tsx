@@ -33,7 +33,7 @@ export function Summary({ app }: { app: App }) {
 }
 
 function rank(transfer: Transfer): number {
-  return { running: 0, waiting: 0, failed: 1, paused: 2, queued: 3, done: 4, cancelled: 5 }[transfer.state.kind];
+  return { running: 0, waiting: 0, failed: 1, paused: 2, queued: 3, ready: 3, done: 4, cancelled: 5 }[transfer.state.kind];
 }
 
 function Head({ app }: { app: App }) {
@@ -91,6 +91,7 @@ function Word({ transfer, words }: { transfer: Transfer; words: Words }) {
   function text(): string {
     switch (state.kind) {
       case "queued":
+      case "ready":
         return `${words.t("Waiting")} · ${words.size(item.bytes)}`;
       case "running":
         return running(transfer, words);

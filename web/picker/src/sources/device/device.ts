@@ -11,18 +11,29 @@ import type { Edit, Size } from "../../edit/geometry.js";
 import { Emitter } from "../../emitter.js";
 import { storeOf } from "../../options.js";
 import { newId, picked } from "../../result.js";
+import { Refusal, UNREACHABLE } from "../../server/server.js";
 import { Uploads } from "../../transfers/upload.js";
 import { kindPicture } from "../kind.js";
 import { obstacleOf } from "../obstacle.js";
 import { tagsOf } from "../tags.js";
 import type { Item, Source } from "../source.js";
 import { gather, listed, type Found, type Gathered } from "./gather.js";
+import type * as Pictures from "./pictures.js";
 import { deviceView } from "./view.js";
 
 /** Files taken from one drop at most, where more may be chosen: a slip on a home folder ends. */
 const MOST_AT_ONCE = 10_000;
 /** Pictures shown themselves up to this size: a browser decodes them whole. */
 const LARGEST_SHOWN = 30_000_000;
+
+/** The code for pictures, which not every page needs. */
+async function loadPictures(): Promise<typeof Pictures> {
+  try {
+    return await import("./pictures.js");
+  } catch {
+    throw new Refusal(UNREACHABLE, "a part of the picker could not be loaded");
+  }
+}
 
 export class Device extends Emitter implements Source {
   readonly name = "local_file_system";
@@ -33,6 +44,8 @@ export class Device extends Emitter implements Source {
   readonly carrier: Uploads;
   readonly app: App;
   readonly #known = new Map<string, string>();
+  /** Pictures that went through the editor, by their keys. */
+  readonly #edited = new Set<string>();
 
   constructor(app: App) {
     super();
@@ -64,11 +77,7 @@ export class Device extends Emitter implements Source {
 
   /** Takes what was dropped or pasted. */
   async give(files: Held[]): Promise<void> {
-    try {
-      await this.#take(await gather(files, MOST_AT_ONCE, this.takesFolders));
-    } catch {
-      this.app.tell(this.app.words.t("The files could not be read"));
-    }
+    await this.#take(gather(files, MOST_AT_ONCE, this.takesFolders));
   }
 
   /** Takes what was chosen in the browser's own dialog. */
@@ -84,7 +93,7 @@ export class Device extends Emitter implements Source {
     const none = disableTransformer === true || wanted === false;
     const of = (name: "crop" | "circle" | "rotate") => !none && (typeof wanted !== "object" || wanted[name] !== false);
     const crop = typeof wanted === "object" && typeof wanted.crop === "object" ? wanted.crop : undefined;
-    return { crop: of("crop"), circle: of("circle"), rotate: of("rotate"), ratio: crop?.aspectRatio };
+    return { crop: of("crop"), circle: of("circle"), rotate: of("rotate"), ratio: crop?.aspectRatio, cropped: crop?.force === true };
   }
 
   /** Whether a picture can be edited here. */
@@ -93,13 +102,30 @@ export class Device extends Emitter implements Source {
     return item.file !== undefined && (crop || circle || rotate) && /^image\/(jpeg|png|webp|bmp)$/.test(item.mimetype);
   }
 
+  /** The first picture that still has to go through the editor, where the integration wants that. */
+  mustEdit(items: Item[]): Item | undefined {
+    const { transformations: wanted } = this.app.settings;
+    const forced = typeof wanted === "object" && (wanted.force === true || this.abilities.cropped);
+    return forced ? items.find((item) => this.edits(item) && !this.#edited.has(item.key)) : undefined;
+  }
+
   /** Keeps what a person did to a picture; it is drawn when it is uploaded. */
   async edit(item: Item, edit: Edit | undefined, size: Size): Promise<void> {
     const { app } = this;
-    const { withEdit } = await import("./pictures.js");
-    const edited = await withEdit(item, edit, size);
+    const pictures = await loadPictures().catch(() => undefined);
+    // What was done so far stays on the screen, to be saved again.
+    if (!pictures) {
+      app.tell(app.words.t("The server cannot be reached"));
+      return;
+    }
+    const edited = await pictures.withEdit(item, edit, size);
+    // Closed or let go in the meantime.
+    if (app.screen !== "edit" || app.editing !== item) return;
     app.selection.replace(edited);
-    app.go("selected");
+    this.#edited.add(item.key);
+    const next = this.mustEdit(app.selection.files);
+    if (next) app.edit(next);
+    else app.go("selected");
     if (edit) app.settings.onFileCropped?.(picked(edited, "", undefined, app.settings.exposeOriginalFile));
   }
 
@@ -107,20 +133,33 @@ export class Device extends Emitter implements Source {
     const { imageDim, imageMax, imageMin, cleanupImageExif } = this.app.settings;
     if (!item.file) throw new Error("the file is not there any more");
     if (!item.edited && !imageDim && !imageMax && !imageMin && !cleanupImageExif) return item.file;
-    return (await import("./pictures.js")).prepared(item, item.file, this.app.settings);
+    return (await loadPictures()).prepared(item, item.file, this.app.settings);
   }
 
-  async #take({ found, more }: Gathered): Promise<void> {
-    if (found.length === 0) return;
+  async #take(gathering: Gathered | Promise<Gathered>): Promise<void> {
     const { app } = this;
-    let items = found.map((one) => this.#item(one));
-    if (app.settings.imageMinMaxBlock) items = await (await import("./pictures.js")).measured(items, app);
+    try {
+      const { found, more } = await gathering;
+      const items = found.map((one) => this.#item(one));
+      const { imageMinMaxBlock } = app.settings;
+      await this.#choose(imageMinMaxBlock && items.length > 0 ? await (await loadPictures()).measured(items, app) : items, more);
+    } catch (error) {
+      app.tell(app.words.t(error instanceof Refusal ? "The server cannot be reached" : "The files could not be read"));
+    }
+  }
+
+  async #choose(items: Item[], more: boolean): Promise<void> {
+    if (items.length === 0) return;
+    const { app } = this;
     const refused = items.filter((item) => item.obstacle !== undefined);
     await app.takeAll(items);
     const [first] = refused;
     if (first?.obstacle) app.tell(first.obstacle);
     else if (more) app.tellLimit();
-    if (app.selection.count > 0 && app.screen === "source") app.go("selected");
+    const unedited = this.mustEdit(app.selection.files);
+    if (app.selection.count === 0 || app.screen === "edit" || app.screen === "summary") return;
+    if (unedited) app.edit(unedited);
+    else if (app.screen === "source") app.go("selected");
   }
 
   #item({ file, path }: Found): Item {
