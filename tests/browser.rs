@@ -100,6 +100,11 @@ fn what_is_given_up_ends_at_the_server_and_leaves_no_file() {
 }
 
 #[test]
+fn a_killed_server_and_a_withdrawn_grant_end_no_pick() {
+    run("restarts");
+}
+
+#[test]
 fn a_hundred_thousand_entries_stay_smooth() {
     run("many");
 }
@@ -169,6 +174,8 @@ fn run(script: &str) {
     let output = Command::new("node")
         .arg(web().join(format!("tests/{script}.mjs")))
         .arg(&demo.url)
+        // For scripts that start and end processes of their own.
+        .env("LONGSHORE", env!("CARGO_BIN_EXE_longshore"))
         .output()
         .expect("node is needed: apt-get install nodejs npm");
     let told = format!(

@@ -5,6 +5,7 @@
 
 import { asTypes, typeOfEnding } from "./accept.js";
 import { loadSecond, second } from "./ahead.js";
+import { call } from "./calls.js";
 import { held } from "./drops.js";
 import { Emitter } from "./emitter.js";
 import type { PickerHandle, Settings, UploadToken } from "./options.js";
@@ -26,6 +27,9 @@ export interface Message {
   text: string;
   bad: boolean;
 }
+
+/** Codes that say that a file failed for want of a connection. */
+const UNCONNECTED = new Set(["reconnect", "invalid-session", "not-connected"]);
 
 /** How long a pick that went well is looked at before the picker closes. */
 const DONE_MS = 900;
@@ -79,6 +83,8 @@ export class App extends Emitter {
   readonly counting = new Set<string>();
   #messageEnds: ReturnType<typeof setTimeout> | undefined;
   #closing: ReturnType<typeof setTimeout> | undefined;
+  /** Whether a person is on the way to connect a source for files that failed. */
+  #reconnecting = false;
   #told = false;
   #over = false;
 
@@ -97,7 +103,7 @@ export class App extends Emitter {
   }
 
   begin(): void {
-    this.#call("onOpen", this.#needs.handle);
+    call(this.settings, "onOpen", this.#needs.handle);
     this.source.begin();
   }
 
@@ -334,11 +340,34 @@ export class App extends Emitter {
       return;
     }
     this.#told = false;
-    this.#call("onUploadStarted", items.map((item) => picked(item, "", undefined, this.settings.exposeOriginalFile)));
+    call(this.settings, "onUploadStarted", items.map((item) => picked(item, "", undefined, this.settings.exposeOriginalFile)));
     for (const [source, own] of this.#bySource(items)) this.queue.add(own, source.carrier);
     this.selection.clear();
     this.go("summary");
     if (this.settings.hideModalWhenUploading) this.#needs.hide(true);
+  }
+
+  /** Files that failed because their source is no longer connected. */
+  get unconnected(): Transfer[] {
+    return this.queue.of("failed").filter(({ state }) => state.kind === "failed" && UNCONNECTED.has(state.why.code));
+  }
+
+  /** Leads to where their source is connected again. */
+  reconnect(): void {
+    const name = this.unconnected[0]?.item.source;
+    const source = this.sources.find((one) => one.name === name);
+    if (!source?.again) return;
+    this.#reconnecting = true;
+    this.choose(source);
+    source.again();
+  }
+
+  /** A source is connected: what failed for want of that is tried again, if a person went for it. */
+  connected(source: Source): void {
+    if (!this.#reconnecting) return;
+    this.#reconnecting = false;
+    for (const transfer of this.unconnected) if (transfer.item.source === source.name) this.queue.retry(transfer);
+    this.go("summary");
   }
 
   #hopes() {
@@ -349,27 +378,27 @@ export class App extends Emitter {
           resume: () => this.queue.resume(transfer),
           cancel: () => this.queue.cancel(transfer),
         };
-        this.#call("onFileUploadStarted", this.fileOf(transfer), token);
+        call(this.settings, "onFileUploadStarted", this.fileOf(transfer), token);
       },
       progressed: (transfer: Transfer) => {
         const totalBytes = transfer.arrived ?? 0;
         const whole = transfer.item.bytes || 1;
-        this.#call("onFileUploadProgress", this.fileOf(transfer), { totalPercent: Math.round((totalBytes / whole) * 100), totalBytes });
+        call(this.settings, "onFileUploadProgress", this.fileOf(transfer), { totalPercent: Math.round((totalBytes / whole) * 100), totalBytes });
       },
       finished: (transfer: Transfer) => {
-        this.#call("onFileUploadFinished", this.fileOf(transfer));
+        call(this.settings, "onFileUploadFinished", this.fileOf(transfer));
         const ms = Date.now() - (transfer.begun ?? Date.now());
         this.announce({ name: "stored", file: this.fileOf(transfer), ms });
       },
       failed: (transfer: Transfer, why: Refusal) => {
-        this.#call("onFileUploadFailed", this.fileOf(transfer), why);
+        call(this.settings, "onFileUploadFailed", this.fileOf(transfer), why);
         this.announce({ name: "failed", file: this.fileOf(transfer), code: why.code, message: why.message });
         this.say(`${transfer.item.name}: ${because(why, this.words).text}`);
       },
       cancelled: (transfer: Transfer) => {
         // Given up by the page before it was sent off.
         if (transfer.ahead) this.selection.remove(transfer.item.key);
-        this.#call("onFileUploadCancel", this.fileOf(transfer));
+        call(this.settings, "onFileUploadCancel", this.fileOf(transfer));
       },
       settled: () => this.#settled(),
     };
@@ -433,7 +462,7 @@ export class App extends Emitter {
     if (this.#over) return;
     if (!this.#told) {
       this.#told = true;
-      this.#call("onUploadDone", this.result);
+      call(this.settings, "onUploadDone", this.result);
     }
     this.close();
   }
@@ -443,7 +472,7 @@ export class App extends Emitter {
     this.asking = false;
     this.queue.cancelAll();
     const { result } = this;
-    this.#call("onCancel", result);
+    call(this.settings, "onCancel", result);
     if (result.filesUploaded.length > 0) this.finish();
     else this.close();
   }
@@ -457,20 +486,6 @@ export class App extends Emitter {
     this.queue.cancelAll();
     for (const source of this.sources) source.end();
     this.#needs.leave();
-    this.#call("onClose");
-  }
-
-  /** Calls the page. What goes wrong there is the page's, and is told on its console. */
-  #call<Name extends Callback>(name: Name, ...args: Parameters<NonNullable<Settings[Name]>>): void {
-    const callback = this.settings[name] as ((...args: unknown[]) => unknown) | undefined;
-    try {
-      callback?.(...args);
-    } catch (error) {
-      console.error(`longshore: ${name} threw`, error);
-    }
+    call(this.settings, "onClose");
   }
 }
-
-type Callback =
-  | "onOpen" | "onClose" | "onCancel" | "onUploadStarted" | "onFileUploadStarted" | "onFileUploadProgress"
-  | "onFileUploadFinished" | "onFileUploadFailed" | "onFileUploadCancel" | "onUploadDone";

@@ -6,6 +6,7 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { second } from "./ahead.js";
 import type { App } from "./app.js";
+import { call } from "./calls.js";
 import { held, listenForDrops } from "./drops.js";
 import { Emitter, useChanges } from "./emitter.js";
 import type { DropPaneOptions, Settings } from "./options.js";
@@ -101,7 +102,7 @@ export class Pane extends Emitter {
     } else this.said = { text: words.n(filesUploaded.length, "{count} file stored", "{count} files stored"), bad: false };
     if (filesUploaded.length > 0) options.onSuccess?.(filesUploaded);
     if (filesFailed.length > 0) options.onError?.(filesFailed);
-    if (!options.onSuccess) this.settings.onUploadDone?.(result);
+    if (!options.onSuccess) call(this.settings, "onUploadDone", result);
   }
 
   #ready(app: App): void {

@@ -6,6 +6,7 @@
 import { render } from "preact";
 import { loadAhead, loadSecond } from "./ahead.js";
 import { App, type Happening } from "./app.js";
+import { call } from "./calls.js";
 import { listenForDrops, listenForPastes } from "./drops.js";
 import { keep, recall } from "./memory.js";
 import type * as PaneModule from "./pane.js";
@@ -176,7 +177,7 @@ export class Picker implements PickerHandle {
     const pane = new Pane({ options: settings.dropPane ?? {}, settings, words, make });
     this.#pane = { host, pane };
     render(<PaneView pane={pane} />, wrap);
-    settings.onOpen?.(this);
+    call(settings, "onOpen", this);
     this.#announce();
   }
 
@@ -188,7 +189,7 @@ export class Picker implements PickerHandle {
     const wrap = shown.host.shadowRoot?.firstElementChild;
     if (wrap) render(null, wrap);
     shown.host.remove();
-    this.#settings.onClose?.();
+    call(this.#settings, "onClose");
   }
 
   #listen(dialog: HTMLDialogElement, app: App): void {

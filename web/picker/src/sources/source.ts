@@ -76,6 +76,8 @@ export interface Source extends Emitter {
   /** What fills the picker's body. */
   view(): ComponentChildren;
   signOut?(): Promise<void>;
+  /** Looks again; asks to connect where that is needed. */
+  again?(): void;
   /** Every file in a folder and below it. */
   wholeFolder?(folder: Item, limit: number): Promise<WholeFolder>;
   /** Ends whatever is under way; the picker closes. */

@@ -137,15 +137,17 @@ export function SummaryFoot({ app }: { app: App }) {
     if (settled) done.current?.focus({ preventScroll: true });
   }, [settled]);
   const failed = queue.of("failed");
+  const unconnected = app.unconnected.length > 0;
   return (
     <footer class="foot" part="foot">
       {app.room > 0 ? <button type="button" class="quiet" onClick={() => app.go("source")}>{words.t("Upload more")}</button> : null}
       <span class="grow" />
-      {settled && failed.length > 1 ? (
+      {unconnected ? <button type="button" class="primary" onClick={() => app.reconnect()}>{words.t("Connect your Dropbox again")}</button> : null}
+      {settled && failed.length > 1 && !unconnected ? (
         <button type="button" class="plain" onClick={() => failed.forEach((transfer) => queue.retry(transfer))}>{words.t("Try all again")}</button>
       ) : null}
       {settled
-        ? <button ref={done} type="button" class="primary" onClick={() => app.finish()}>{words.t("Done")}</button>
+        ? <button ref={done} type="button" class={unconnected ? "plain" : "primary"} onClick={() => app.finish()}>{words.t("Done")}</button>
         : <button type="button" class="plain" onClick={() => app.wantsToLeave()}>{words.t("Cancel")}</button>}
     </footer>
   );

@@ -5,6 +5,7 @@
 
 import type { App } from "../../app.js";
 import { typeOfEnding } from "../../accept.js";
+import { call } from "../../calls.js";
 import type { Held } from "../../drops.js";
 import type { Abilities } from "../../edit/editor.js";
 import type { Edit, Size } from "../../edit/geometry.js";
@@ -126,7 +127,7 @@ export class Device extends Emitter implements Source {
     const next = this.mustEdit(app.selection.files);
     if (next) app.edit(next);
     else app.go("selected");
-    if (edit) app.settings.onFileCropped?.(picked(edited, "", undefined, app.settings.exposeOriginalFile));
+    if (edit) call(app.settings, "onFileCropped", picked(edited, "", undefined, app.settings.exposeOriginalFile));
   }
 
   async #prepared(item: Item): Promise<File> {

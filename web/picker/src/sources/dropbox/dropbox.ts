@@ -171,6 +171,7 @@ export class Dropbox extends Emitter implements Source {
       this.searching = false;
       this.#remember();
       this.#announce(folder);
+      this.app.connected(this);
       void this.#whoIsIt();
     } catch (error) {
       if (signal.aborted) return;
