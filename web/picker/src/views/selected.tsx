@@ -40,7 +40,7 @@ function Row({ app, choice }: { app: App; choice: Choice }) {
   const { words } = app;
   const { item } = choice;
   const name = plainName(item.name);
-  const where = item.path.split("/").filter(Boolean).slice(0, -1).join(" › ");
+  const where = item.path.replace(/^https?:/, "").split("/").filter(Boolean).slice(0, -1).join(" › ");
   return (
     <li class="row">
       <Thumb item={item} hidden={app.settings.disableThumbnails === true} />

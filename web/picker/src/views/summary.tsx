@@ -112,7 +112,7 @@ function Word({ transfer, words }: { transfer: Transfer; words: Words }) {
 
 function running(transfer: Transfer, words: Words): string {
   const { item, arrived } = transfer;
-  if (arrived === undefined) return `${words.t("Copying")} · ${words.size(item.bytes)}`;
+  if (arrived === undefined) return `${words.t(item.file ? "Uploading" : "Copying")} · ${words.size(item.bytes)}`;
   const parts = [words.t("{arrived} of {size}", { arrived: words.size(arrived), size: words.size(item.bytes) })];
   const { speed } = transfer;
   if (speed && Date.now() - (transfer.begun ?? Infinity) > SPEED_AFTER_MS) parts.push(words.t("{size} per second", { size: words.size(speed) }));
@@ -124,8 +124,8 @@ function Line({ transfer, words }: { transfer: Transfer; words: Words }) {
   const { item, state, arrived } = transfer;
   if (state.kind !== "running" && state.kind !== "waiting" && state.kind !== "paused") return null;
   const label = words.t("Progress of {displayName}", { displayName: plainName(item.name) });
-  if (arrived === undefined || item.bytes === 0) return <progress class="line unknown" aria-label={label} />;
-  return <progress class="line" max={item.bytes} value={arrived} aria-label={label} />;
+  if (state.kind === "running" && (arrived === undefined || item.bytes === 0)) return <progress class="line unknown" aria-label={label} />;
+  return <progress class="line" max={item.bytes || 1} value={arrived ?? 0} aria-label={label} />;
 }
 
 /** What can be done while files are on their way, and when they have arrived. */
