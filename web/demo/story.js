@@ -150,7 +150,9 @@ export class Story {
     const [first, last] = [card.attempts[0], card.attempts.at(-1)];
     if (!first || !last) return;
     const wait = this.config.retry_offsets[last.attempt - 1];
-    if (last.answered < 300) {
+    if (!last.genuine) {
+      card.words.textContent = `Answered ${last.answered}: this does not come from the server`;
+    } else if (last.answered < 300) {
       const tries = last.attempt > 1 ? `Accepted at attempt ${last.attempt}` : "Accepted at the first attempt";
       card.words.textContent = `${tries} (${last.answered})`;
     } else if (wait === undefined) {

@@ -1,8 +1,10 @@
 // Pictures of every state, at two sizes, in light and dark: target/screenshots.
-// With --readme only the two of the README, into docs/images.
+// With --readme only those of the documents, into docs/images; with a word such as phone-dark
+// only those whose names begin with it.
 
 import { fileURLToPath } from "node:url";
 import { DEMO, PICTURES, connect, entry, files, inBrowser, openDemo, tick } from "./browser.mjs";
+import { device, editor, everySource, inPage, link, pane, uploads } from "./screens.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -154,15 +156,15 @@ async function webhooks(page, take) {
   await finding(page, "chart");
   await entry(page, "Sea chart.png").click();
   await page.getByRole("button", { name: /^Upload/ }).click();
-  await page.getByText("attempt 2 is due").waitFor();
-  await page.getByText("attempt 3 is due").waitFor({ timeout: 30_000 });
+  await page.getByText("attempt 2 is due").first().waitFor();
+  await page.getByText("attempt 3 is due").first().waitFor({ timeout: 30_000 });
   await page.locator(".headed").scrollIntoViewIfNeeded();
   await take("failing");
   await page.getByRole("switch").click();
 }
 
-/** The two pictures of the README, in docs/images. */
-async function forReadme() {
+/** The pictures of the README and of docs/picker.md, in docs/images. */
+async function forDocuments() {
   const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));
   const viewport = { width: 1100, height: 690 };
   await inBrowser("screenshots-readme", async (context) => {
@@ -173,6 +175,10 @@ async function forReadme() {
     await page.mouse.move(0, 0);
     await page.waitForTimeout(800);
     await page.screenshot({ path: `${images}picker.png`, animations: "disabled" });
+    await everySource(page);
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(800);
+    await page.getByRole("dialog").screenshot({ path: `${images}sources.png`, animations: "disabled" });
     await page.getByRole("button", { name: /^Upload/ }).click();
     await page.getByText("Both signatures verified").nth(1).waitFor();
     await page.getByRole("dialog").waitFor({ state: "detached" });
@@ -181,7 +187,8 @@ async function forReadme() {
     await finding(page, "tide");
     await entry(page, "Tide tables.csv").click();
     await page.getByRole("button", { name: /^Upload/ }).click();
-    await page.getByText("attempt 3 is due").waitFor();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByText("attempt 3 is due").first().waitFor();
     await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({ path: `${images}webhooks.png`, animations: "disabled" });
     await page.getByRole("switch").uncheck();
@@ -206,12 +213,14 @@ async function arabic(page, take) {
 }
 
 if (process.argv.includes("--readme")) {
-  await forReadme();
+  await forDocuments();
   process.exit();
 }
 
+const wanted = process.argv[3] ?? "";
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    if (!`${size}-${colorScheme}`.startsWith(wanted)) continue;
     const touch = size === "phone";
     await inBrowser(`screenshots-${size}-${colorScheme}`, async (context) => {
       const page = await openDemo(context);
@@ -223,6 +232,12 @@ for (const [size, viewport] of Object.entries(SIZES)) {
         await page.screenshot({ path: PICTURES + file, animations: "disabled" });
       };
       await take("page");
+      await device(page, take, touch);
+      await editor(page, take);
+      await link(page, take);
+      await uploads(page, take);
+      await inPage(page, take);
+      await pane(page, take);
       await troubles(page, take);
       await page.locator("#pick").click();
       await page.getByRole("button", { name: "Connect Dropbox" }).waitFor();
