@@ -40,6 +40,11 @@ fn the_demo_offers_every_source_and_shows_the_code_that_runs() {
 }
 
 #[test]
+fn the_examples_of_the_pickers_page_run_as_they_are_written() {
+    run("snippets");
+}
+
+#[test]
 fn files_of_the_device_arrive_whole_edited_and_after_a_pause() {
     run("device");
 }

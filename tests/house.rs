@@ -15,6 +15,8 @@ mod dependencies;
 mod figures;
 #[path = "house/links.rs"]
 mod links;
+#[path = "house/picker.rs"]
+mod picker;
 #[path = "house/routes.rs"]
 mod routes;
 #[path = "house/settings.rs"]
