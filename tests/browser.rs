@@ -50,7 +50,7 @@ fn files_of_the_device_arrive_whole_edited_and_after_a_pause() {
 }
 
 #[test]
-fn parts_of_the_picker_come_ahead_and_can_be_asked_for_again() {
+fn parts_of_the_picker_that_do_not_come_can_be_asked_for_again() {
     run("parts");
 }
 

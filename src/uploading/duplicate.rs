@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::ledger::{Entry, Kept, State};
 use super::link::LABEL;
-use super::pieces::StoredPiece;
+use super::pieces::{Said, StoredPiece};
 use super::receiving::{FOLDER, not_kept};
 use super::request::Wanted;
 use super::{StartRequest, UploadError, Uploading};
@@ -122,7 +122,13 @@ impl Uploading {
         let key = format!("{FOLDER}/{}_1", Handle::generate());
         let key = StorageKey::parse(&key).map_err(UploadError::from)?;
         let ledger = &self.inner.ledger;
-        ledger.hold_piece(&key, entry.expires_at).await?;
+        let said = Said {
+            part: 1,
+            offset: 0,
+            size: Some(file.size),
+            md5: None,
+        };
+        ledger.hold_piece(&key, entry, &said).await?;
         for _ in 0..MOST_TRIES {
             let error = match self.copy_object(entry, &file, &key).await {
                 Ok(()) => return Ok(file.size),

@@ -66,8 +66,8 @@ fn options_and_callbacks_are_named_whether_honored_or_not() {
         let names = member.captures_iter(body).map(|one| one[1].to_owned());
         page_names(&names.collect(), interface, least);
     }
-    let refused = read("web/picker/src/refused.ts");
-    let refused = member.captures_iter(&refused);
+    let refused = read("web/picker/src/complaints.ts");
+    let refused = member.captures_iter(between(&refused, "export const REFUSED", "\n}"));
     let refused = refused.map(|one| one[1].to_owned()).collect();
     page_names(&refused, "options that are not honored", 15);
     let granted = between(&text, "const GRANTED_WHEN_OFF", "\n}");

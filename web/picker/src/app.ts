@@ -4,7 +4,6 @@
  */
 
 import { asTypes, typeOfEnding } from "./accept.js";
-import { loadSecond, second } from "./ahead.js";
 import { call } from "./calls.js";
 import { held } from "./drops.js";
 import { Emitter } from "./emitter.js";
@@ -13,11 +12,10 @@ import { picked, type PickedFile, type PickResult } from "./result.js";
 import { Selection } from "./selection.js";
 import { asRefusal, type Refusal, type Server } from "./server/server.js";
 import { sourcesOf } from "./sources/all.js";
-import type { Device } from "./sources/device/device.js";
-import { Later } from "./sources/later.js";
+import { Device } from "./sources/device/device.js";
 import type { Item, Source } from "./sources/source.js";
 import { Queue, type Transfer } from "./transfers/queue.js";
-import { because } from "./views/reasons.js";
+import { because, fileReason, loadReasons } from "./views/reasons.js";
 import type { Words } from "./words/words.js";
 
 export type Screen = "source" | "selected" | "edit" | "summary";
@@ -71,8 +69,6 @@ export class App extends Emitter {
   editing: Item | undefined;
   /** Whether files hang over the picker. */
   hangs = false;
-  /** Whether the screens after the first could not be loaded. */
-  missesScreens = false;
   /** Whether it asks before it gives up uploads. */
   asking = false;
   message: Message | undefined;
@@ -112,18 +108,9 @@ export class App extends Emitter {
   go(screen: Screen): void {
     this.screen = screen;
     this.changed();
-    if (screen !== "source" && !second()) void this.loadScreens();
     if (screen === "source") this.source.begin();
     if (screen === "summary" && this.queue.settled) this.#settled();
     else clearTimeout(this.#closing);
-  }
-
-  /** Loads the screens after the first, where they have not come ahead. */
-  async loadScreens(): Promise<void> {
-    this.missesScreens = false;
-    this.changed();
-    await loadSecond().catch(() => (this.missesScreens = true));
-    this.changed();
   }
 
   choose(source: Source): void {
@@ -132,8 +119,8 @@ export class App extends Emitter {
   }
 
   /** Where files of the device go, if they are taken here. */
-  get device(): Later<Device> | undefined {
-    return this.sources.find((source): source is Later<Device> => source instanceof Later && source.name === "local_file_system");
+  get device(): Device | undefined {
+    return this.sources.find((source): source is Device => source instanceof Device);
   }
 
   /** Whether dropped and pasted files are taken at the moment. */
@@ -145,10 +132,9 @@ export class App extends Emitter {
   give(data: DataTransfer): void {
     const { device } = this;
     if (!device) return;
-    const files = held(data);
     this.source = device;
     if (this.screen === "summary") this.go("source");
-    device.ready().then((source) => source.give(files), () => this.tell(this.words.t("The server cannot be reached")));
+    void device.give(held(data));
   }
 
   hang(hangs: boolean): void {
@@ -257,6 +243,7 @@ export class App extends Emitter {
         await this.#ask(takable);
       }
     } catch (error) {
+      await loadReasons();
       this.tell(because(asRefusal(error), words).text);
     } finally {
       this.counting.delete(folder.key);
@@ -334,7 +321,7 @@ export class App extends Emitter {
   upload(): void {
     const items = this.selection.files;
     if (items.length === 0 || this.missing > 0) return;
-    const unedited = this.device?.source?.mustEdit(items);
+    const unedited = this.device?.mustEdit(items);
     if (unedited) {
       this.edit(unedited);
       return;
@@ -393,7 +380,7 @@ export class App extends Emitter {
       failed: (transfer: Transfer, why: Refusal) => {
         call(this.settings, "onFileUploadFailed", this.fileOf(transfer), why);
         this.announce({ name: "failed", file: this.fileOf(transfer), code: why.code, message: why.message });
-        this.say(`${transfer.item.name}: ${because(why, this.words).text}`);
+        void loadReasons().then(() => this.say(`${transfer.item.name}: ${fileReason(why, this.words)}`));
       },
       cancelled: (transfer: Transfer) => {
         // Given up by the page before it was sent off.

@@ -3,7 +3,6 @@
  * name on the console, once. A refusal never stops the picker.
  */
 
-import { REFUSED } from "./refused.js";
 import type { PickedFile, PickResult } from "./result.js";
 
 type Maybe<T> = T | Promise<T>;
@@ -176,36 +175,43 @@ const GRANTED_WHEN_OFF: Record<string, unknown> = {
 /** Members of `storeTo` that the server reads. */
 const STORE_MEMBERS = ["filename", "container", "path", "access"] as const;
 
-/**
- * Reads options; what is wrong or not honored is told to `warn`, one sentence each, and left out.
- */
-export function readOptions(given: Record<string, unknown>, warn: (sentence: string) => void): Settings {
+/** Something that is wrong with an option, or not honored. */
+export type Complaint =
+  | { kind: "refused"; name: string }
+  | { kind: "number"; name: string; least: number; most: number; taken: number }
+  | { kind: "least"; minFiles: number; maxFiles: number }
+  | { kind: "background" }
+  | { kind: "store"; name: string }
+  | { kind: "container" | "mode"; mode: string }
+  | { kind: "source"; name: string | undefined }
+  | { kind: "sources"; offered: readonly string[] };
+
+type Complain = (about: Complaint) => void;
+
+/** Reads options; what is wrong or not honored is complained of, and left out. */
+export function readOptions(given: Record<string, unknown>, complain: Complain): Settings {
   const known: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null) continue;
     if (HONORED.has(name)) known[name] = value;
     else if (name in GRANTED_WHEN_OFF && value === GRANTED_WHEN_OFF[name]) continue;
-    else warn(`${name} is not honored: ${REFUSED[name] ?? "no such option"}`);
+    else complain({ kind: "refused", name });
   }
   const options = known as PickerOptions;
-  const maxFiles = within("maxFiles", options.maxFiles, 1, MOST_FILES, 1, warn);
-  const minFiles = within("minFiles", options.minFiles, 1, MOST_FILES, 1, warn);
-  if (minFiles > maxFiles) warn(`minFiles (${minFiles}) is more than maxFiles (${maxFiles}): maxFiles counts`);
-  if (options.uploadInBackground && !options.disableTransformer) {
-    warn("uploadInBackground is not honored: a picture can be edited until Upload is pressed, unless disableTransformer is true");
-  }
-  const store = options.storeTo;
-  for (const name of Object.keys(store ?? {})) {
-    if (name === "location" || name === "region") warn(`storeTo.${name} is not honored: the server's storage is its operator's choice`);
-    else if (name === "workflows") warn("storeTo.workflows is not honored: there are no workflows");
+  const maxFiles = within("maxFiles", options.maxFiles, 1, MOST_FILES, 1, complain);
+  const minFiles = within("minFiles", options.minFiles, 1, MOST_FILES, 1, complain);
+  if (minFiles > maxFiles) complain({ kind: "least", minFiles, maxFiles });
+  if (options.uploadInBackground && !options.disableTransformer) complain({ kind: "background" });
+  for (const name of Object.keys(options.storeTo ?? {})) {
+    if (["location", "region", "workflows"].includes(name)) complain({ kind: "store", name });
   }
   return {
     ...options,
     accept: listOf(options.accept),
-    concurrency: within("concurrency", options.concurrency, 1, 20, 4, warn),
-    displayMode: displayMode(options, warn),
-    errorsTimeout: within("errorsTimeout", options.errorsTimeout, 0, 3_600_000, 5000, warn),
-    fromSources: sources(options.fromSources, warn),
+    concurrency: within("concurrency", options.concurrency, 1, 20, 4, complain),
+    displayMode: displayMode(options, complain),
+    errorsTimeout: within("errorsTimeout", options.errorsTimeout, 0, 3_600_000, 5000, complain),
+    fromSources: sources(options.fromSources, complain),
     maxFiles,
     minFiles: Math.min(minFiles, maxFiles),
     rootId: options.rootId ?? "__filestack-picker",
@@ -223,10 +229,10 @@ export function storeOf(settings: Settings): Record<string, unknown> {
   return store;
 }
 
-function within(name: string, value: unknown, least: number, most: number, otherwise: number, warn: (sentence: string) => void): number {
+function within(name: string, value: unknown, least: number, most: number, otherwise: number, complain: Complain): number {
   if (value === undefined) return otherwise;
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-  warn(`${name} must be a whole number from ${least} to ${most}; ${otherwise} is taken`);
+  complain({ kind: "number", name, least, most, taken: otherwise });
   return otherwise;
 }
 
@@ -235,25 +241,25 @@ function listOf(accept: unknown): string[] {
   return list.filter((word): word is string => typeof word === "string").map((word) => word.trim()).filter(Boolean);
 }
 
-function displayMode(options: PickerOptions, warn: (sentence: string) => void): "overlay" | "inline" | "dropPane" {
+function displayMode(options: PickerOptions, complain: Complain): "overlay" | "inline" | "dropPane" {
   const mode: string = options.displayMode ?? "overlay";
   if ((mode === "inline" || mode === "dropPane") && !options.container) {
-    warn(`displayMode ${mode} needs a container; the picker opens as overlay`);
+    complain({ kind: "container", mode });
     return "overlay";
   }
   if (mode === "overlay" || mode === "inline" || mode === "dropPane") return mode;
-  warn(`displayMode ${mode} is not honored; the picker opens as overlay`);
+  complain({ kind: "mode", mode });
   return "overlay";
 }
 
-function sources(wanted: unknown[] | undefined, warn: (sentence: string) => void): string[] {
+function sources(wanted: unknown[] | undefined, complain: Complain): string[] {
   if (!wanted) return [...SOURCES];
   const has = (name: unknown): name is string => (SOURCES as readonly unknown[]).includes(name);
   for (const name of wanted) {
-    if (!has(name)) warn(`fromSources: ${typeof name === "string" ? name : "a source of the page's own"} is not offered`);
+    if (!has(name)) complain({ kind: "source", name: typeof name === "string" ? name : undefined });
   }
   const found = wanted.filter(has);
   if (found.length > 0) return [...new Set(found)];
-  warn(`fromSources names no source that is offered; all are: ${SOURCES.join(", ")}`);
+  complain({ kind: "sources", offered: SOURCES });
   return [...SOURCES];
 }

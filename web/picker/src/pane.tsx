@@ -4,7 +4,6 @@
  */
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { second } from "./ahead.js";
 import type { App } from "./app.js";
 import { call } from "./calls.js";
 import { held, listenForDrops } from "./drops.js";
@@ -15,7 +14,7 @@ import type { Device } from "./sources/device/device.js";
 import { adopt } from "./styles/adopt.js";
 import styles from "./styles/pane.css?inline";
 import { total } from "./transfers/queue.js";
-import { fileReason } from "./views/reasons.js";
+import { fileReason, loadReasons } from "./views/reasons.js";
 import { Icon } from "./views/icons.js";
 import type { Words } from "./words/words.js";
 
@@ -70,12 +69,7 @@ export class Pane extends Emitter {
     this.app = app;
     app.begin();
     app.subscribe(() => this.#look(app));
-    try {
-      const device = await app.device?.ready();
-      if (device) await give(device);
-    } catch {
-      app.tell(this.words.t("The server cannot be reached"));
-    }
+    if (app.device) await give(app.device);
     if (app.message) this.said = app.message;
     if (app.selection.count > 0 && app.missing === 0) app.upload();
     else app.close();
@@ -98,7 +92,11 @@ export class Pane extends Emitter {
     const { words, options } = this;
     const failed = this.app?.queue.of("failed")[0];
     if (failed?.state.kind === "failed") {
-      this.said = { text: `${failed.item.name}: ${fileReason(failed.state.why, words)}`, bad: true };
+      const { item, state: { why } } = failed;
+      void loadReasons().then(() => {
+        this.said = { text: `${item.name}: ${fileReason(why, words)}`, bad: true };
+        this.changed();
+      });
     } else this.said = { text: words.n(filesUploaded.length, "{count} file stored", "{count} files stored"), bad: false };
     if (filesUploaded.length > 0) options.onSuccess?.(filesUploaded);
     if (filesFailed.length > 0) options.onError?.(filesFailed);
@@ -122,10 +120,6 @@ export function PaneView({ pane }: { pane: Pane }) {
   const place = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => adopt(styles, place.current), []);
-  const there = second();
-  useLayoutEffect(() => {
-    if (there) adopt(there.styles, place.current);
-  }, [there]);
   useEffect(() => {
     const on: EventTarget | null = options.overlay === false ? place.current : window;
     return on ? listenForDrops(on, {

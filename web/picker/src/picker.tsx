@@ -4,19 +4,17 @@
  */
 
 import { render } from "preact";
-import { loadAhead, loadSecond } from "./ahead.js";
 import { App, type Happening } from "./app.js";
 import { call } from "./calls.js";
 import { listenForDrops, listenForPastes } from "./drops.js";
 import { keep, recall } from "./memory.js";
 import type * as PaneModule from "./pane.js";
-import { readOptions, type PickerHandle, type PickerOptions, type Settings } from "./options.js";
+import { readOptions, type Complaint, type PickerHandle, type PickerOptions, type Settings } from "./options.js";
 import type { PickResult } from "./result.js";
 import { RETURN_PARAMETER } from "./sources/dropbox/connecting.js";
 import { Server, type Security, type TokenPlace } from "./server/server.js";
 import styles from "./styles/picker.css?inline";
 import { Frame } from "./views/frame.js";
-import { loadForDevelopers } from "./views/reasons.js";
 import { wordsOf, type Words } from "./words/words.js";
 
 /** Which server, and as which application. */
@@ -35,6 +33,11 @@ function warn(sentence: string): void {
   if (warned.has(sentence)) return;
   warned.add(sentence);
   console.warn(`longshore: ${sentence}`);
+}
+
+/** Tells the page's developer what is wrong with its options. */
+function complain(about: Complaint): void {
+  import("./complaints.js").then(({ inWords }) => warn(inWords(about)), () => warn(JSON.stringify(about)));
 }
 
 /** The session in the page's own storage, one for each application. */
@@ -73,7 +76,7 @@ export class Picker implements PickerHandle {
   constructor(account: Account, options: PickerOptions = {}) {
     this.#given = { ...options };
     this.#server = new Server({ ...account, token: account.token ?? keptToken(account.apikey) });
-    this.#settings = readOptions(this.#given, warn);
+    this.#settings = readOptions(this.#given, complain);
   }
 
   /** Opens the picker; does nothing where it is open. */
@@ -108,12 +111,7 @@ export class Picker implements PickerHandle {
 
   async #open(): Promise<void> {
     const settings = this.#settings;
-    const [words] = await Promise.all([
-      wordsOf(settings.lang, settings.customText, warn),
-      loadForDevelopers().catch(() => undefined),
-      // Then it is the first screen.
-      settings.fromSources[0] === "local_file_system" ? loadSecond().catch(() => undefined) : undefined,
-    ]);
+    const words = await wordsOf(settings.lang, settings.customText, warn);
     if (settings.displayMode === "dropPane") {
       this.#openPane(await import("./pane.js"), settings, words);
       return;
@@ -156,7 +154,6 @@ export class Picker implements PickerHandle {
     if (dialog) this.#listen(dialog, app);
     this.#announce();
     app.begin();
-    loadAhead(host);
   }
 
   /** A pane stays in the page until it is closed; each drop is a pick of its own. */

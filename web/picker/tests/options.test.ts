@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inWords } from "../src/complaints.js";
 import { readOptions, storeOf } from "../src/options.js";
 
 /** Every option of the protocol (filestack-js 4.3.8), with a value that asks for something. */
@@ -22,7 +23,7 @@ const PROTOCOL: Record<string, unknown> = {
 
 function read(options: Record<string, unknown>) {
   const warnings: string[] = [];
-  return { settings: readOptions(options, (sentence) => warnings.push(sentence)), warnings };
+  return { settings: readOptions(options, (about) => warnings.push(inWords(about))), warnings };
 }
 
 test("every option of the protocol is honored or refused by its name, with a reason", () => {

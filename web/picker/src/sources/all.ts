@@ -1,24 +1,14 @@
 /** The sources of this picker, by their names in the protocol. */
 
-import { loadSecond, second } from "../ahead.js";
 import type { App } from "../app.js";
-import type { Device } from "./device/device.js";
+import { Device } from "./device/device.js";
 import { Dropbox } from "./dropbox/dropbox.js";
 import { Later } from "./later.js";
 import type { Source } from "./source.js";
 
 const MAKERS: Record<string, (app: App) => Source> = {
   dropbox: (app) => new Dropbox(app),
-  local_file_system: (app) => new Later<Device>(app, {
-    name: "local_file_system",
-    label: app.words.t("My Device"),
-    icon: "device",
-    now: () => {
-      const there = second();
-      return there && new there.Device(app);
-    },
-    load: async () => new (await loadSecond()).Device(app),
-  }),
+  local_file_system: (app) => new Device(app),
   url: (app) => new Later(app, {
     name: "url",
     label: app.words.t("Link (URL)"),

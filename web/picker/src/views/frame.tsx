@@ -3,27 +3,21 @@
  * selection and what to do with it at the foot.
  */
 
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { second } from "../ahead.js";
+import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app.js";
+import { EditScreen } from "../edit/screen.js";
 import { useChanges } from "../emitter.js";
 import { plainName } from "../format.js";
-import { adopt } from "../styles/adopt.js";
 import { total } from "../transfers/queue.js";
 import { Icon } from "./icons.js";
-import { Skeleton } from "./list.js";
-import { NotLoaded } from "./notice.js";
+import { Selected } from "./selected.js";
+import { Summary, SummaryFoot } from "./summary.js";
 
 export function Frame({ app, inline }: { app: App; inline: boolean }) {
   useChanges(app, app.selection, app.source);
   const { words } = app;
-  const frame = useRef<HTMLDivElement>(null);
-  const there = second();
-  useLayoutEffect(() => {
-    if (there) adopt(there.styles, frame.current);
-  }, [there]);
   return (
-    <div ref={frame} class="frame" part="frame" dir={words.rtl ? "rtl" : "ltr"} lang={words.locale} data-screen={app.screen}>
+    <div class="frame" part="frame" dir={words.rtl ? "rtl" : "ltr"} lang={words.locale} data-screen={app.screen}>
       <Side app={app} />
       <div class="main">
         {inline ? null : (
@@ -45,14 +39,10 @@ export function Frame({ app, inline }: { app: App; inline: boolean }) {
 }
 
 function Body({ app }: { app: App }) {
-  const { screen, editing, words } = app;
+  const { screen, device, editing } = app;
   if (screen === "source") return <>{app.source.view()}</>;
-  if (app.missesScreens) return <NotLoaded words={words} again={() => void app.loadScreens()} />;
-  const there = second();
-  if (!there) return <Skeleton label={words.t("Loading")} />;
-  const device = app.device?.source;
-  if (screen === "edit" && device && editing) return <there.EditScreen key={editing.key} app={app} device={device} item={editing} />;
-  return screen === "summary" ? <there.Summary app={app} /> : <there.Selected app={app} />;
+  if (screen === "edit" && device && editing) return <EditScreen key={editing.key} app={app} device={device} item={editing} />;
+  return screen === "summary" ? <Summary app={app} /> : <Selected app={app} />;
 }
 
 function Side({ app }: { app: App }) {
@@ -92,10 +82,7 @@ function MessageLine({ app }: { app: App }) {
 
 function Foot({ app }: { app: App }) {
   const { words, selection, queue } = app;
-  if (app.screen === "summary") {
-    const there = second();
-    return there ? <there.SummaryFoot app={app} /> : null;
-  }
+  if (app.screen === "summary") return <SummaryFoot app={app} />;
   const sum = total(queue.transfers);
   const some = selection.count > 0;
   if (!some && sum.files === 0 && !app.source.browsing) return null;

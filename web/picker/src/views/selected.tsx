@@ -53,7 +53,7 @@ function Row({ app, choice }: { app: App; choice: Choice }) {
         </span>
       </span>
       <span class="size">{words.size(item.bytes)}</span>
-      {app.device?.source?.edits(item) ? (
+      {app.device?.edits(item) ? (
         <button type="button" class="tool" aria-label={words.t("Edit {displayName}", { displayName: name })} title={words.t("Crop…")} onClick={() => app.edit(item)}>
           <Icon name="crop" />
         </button>

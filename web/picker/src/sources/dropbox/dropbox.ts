@@ -11,6 +11,7 @@ import { Cloud, type Account, type CloudAuth, type CloudEntry } from "../../serv
 import { asRefusal, UNREACHABLE, type Refusal } from "../../server/server.js";
 import { networkOr, pause } from "../../time.js";
 import { CloudCopies } from "../../transfers/cloud_copy.js";
+import { loadReasons } from "../../views/reasons.js";
 import { obstacleOf } from "../obstacle.js";
 import type { Item, Source, WholeFolder } from "../source.js";
 import { connected, isInApp, LINK_LIFE_MS, openPopup, returnAddress } from "./connecting.js";
@@ -227,6 +228,7 @@ export class Dropbox extends Emitter implements Source {
     later?.then(() => this.#load(), () => undefined);
     // A person who waits for the network sees the screen stay, not blink.
     this.changed();
+    void loadReasons().then(() => this.changed());
   }
 
   // ---- Connecting ----
@@ -237,6 +239,7 @@ export class Dropbox extends Emitter implements Source {
     this.visit = { kind: "connect", auth, code, message };
     this.changed();
     this.app.sourceChanged();
+    if (code !== undefined) void loadReasons().then(() => this.changed());
     // Learns the server's time, so that the wait for this try does not hear of an earlier one.
     this.#cloud.status(undefined, { signal }).catch(() => undefined);
     pause(LINK_LIFE_MS, signal).then(() => this.#load(), () => undefined);

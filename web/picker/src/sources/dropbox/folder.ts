@@ -7,6 +7,7 @@
 import { Emitter } from "../../emitter.js";
 import { asRefusal, UNREACHABLE, type Refusal } from "../../server/server.js";
 import { networkOr, pause } from "../../time.js";
+import { loadReasons } from "../../views/reasons.js";
 import type { Item } from "../source.js";
 import { comparing, merge, type Sort } from "./order.js";
 
@@ -95,6 +96,7 @@ export class Folder extends Emitter {
         const refusal = asRefusal(error);
         const waited = await this.#waits(refusal);
         if (!waited) {
+          await loadReasons();
           this.trouble = refusal;
           this.loading = false;
           this.changed();

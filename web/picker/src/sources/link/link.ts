@@ -6,6 +6,7 @@ import { Emitter } from "../../emitter.js";
 import { storeOf } from "../../options.js";
 import { asRefusal, type Refusal } from "../../server/server.js";
 import { LinkCopies } from "../../transfers/link_copy.js";
+import { loadReasons } from "../../views/reasons.js";
 import { kindPicture } from "../kind.js";
 import { obstacleOf } from "../obstacle.js";
 import { tagsOf } from "../tags.js";
@@ -80,6 +81,7 @@ export class Link extends Emitter implements Source {
         app.go("selected");
       }
     } catch (error) {
+      await loadReasons();
       if (!signal.aborted) this.why = asRefusal(error);
     }
     if (signal.aborted) return;
