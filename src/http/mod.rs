@@ -7,6 +7,7 @@
 //!
 //! Uses all rooms but `sandbox`. Used by `app`.
 
+mod base64_body;
 mod browsing;
 mod caller;
 mod cancelling;

@@ -107,8 +107,6 @@ async fn what_may_not_be_stored_is_refused_and_leaves_nothing() {
     assert_eq!(sent(no_key).await.0, 400);
     let dropbox = post(&service, "dropbox", &[]).body("x");
     assert_eq!(sent(dropbox).await.1["code"], "bad-request");
-    let packed = post(&service, "s3", &[("base64decode", "true")]).body("x");
-    assert_eq!(sent(packed).await.0, 501);
     let large = post(&service, "s3", &[]).body("eleven long");
     assert_eq!(sent(large).await.0, 413);
     let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>("eleven long")]);
@@ -135,5 +133,76 @@ async fn where_policies_are_asked_for_a_body_needs_one() {
     assert_eq!(sent(allowed).await.0, 200);
     let secret = post(&service, "s3", &[]).basic_auth("app", Some(&service.secret));
     assert_eq!(sent(secret.body("x")).await.0, 200);
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn a_body_in_base64_is_stored_decoded() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    let service = Service::start().await;
+    // Large enough to come in many chunks, none of which ends where four letters do.
+    let bytes = sample(1_000_001);
+    let query = [("base64decode", "true"), ("filename", "a.png")];
+    for text in [STANDARD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+        let request = post(&service, "S3", &query).header("content-type", "image/png");
+        let (status, file) = sent(request.body(text)).await;
+        assert_eq!(status, 200, "{file}");
+        assert_eq!(
+            (&file["size"], &file["type"]),
+            (&json!(1_000_001), &json!("image/png"))
+        );
+        assert!(service.bytes_of(&file).await == bytes);
+    }
+    let lines: String = STANDARD
+        .encode(b"as e-mails have it, in short lines")
+        .as_bytes()
+        .chunks(7)
+        .map(|line| format!("{}\r\n", String::from_utf8_lossy(line)))
+        .collect();
+    let part = Part::text(lines).file_name("mail.txt");
+    let form = Form::new().part("fileUpload", part);
+    let (status, file) = sent(post(&service, "S3", &query[..1]).multipart(form)).await;
+    assert_eq!(status, 200, "{file}");
+    let read = service.bytes_of(&file).await;
+    assert_eq!(read, b"as e-mails have it, in short lines");
+    let (_, file) = sent(post(&service, "S3", &[("base64decode", "false")]).body("aGk=")).await;
+    assert_eq!(service.bytes_of(&file).await, b"aGk=");
+    service.left_with(4).await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn a_body_that_is_not_base64_is_refused_and_leaves_nothing() {
+    let service = Service::start_with(Options {
+        max_file_size: 1_000_000,
+        ..Options::default()
+    })
+    .await;
+    let query = [("base64decode", "true")];
+    let late = format!("{}!", "QUJD".repeat(200_000));
+    for (body, why) in [
+        ("QU JD~".to_owned(), "byte 6"),
+        ("data:text/plain;base64,QUJD".to_owned(), "byte 5"),
+        ("QUJDQ".to_owned(), "too early"),
+        (late, "byte 800001"),
+    ] {
+        let (status, refused) = sent(post(&service, "S3", &query).body(body)).await;
+        assert_eq!((status, &refused["code"]), (400, &json!("bad-request")));
+        let said = refused["error"].as_str().unwrap();
+        assert!(said.contains("not base64") && said.contains(why), "{said}");
+    }
+    // Limits are those of the file, not of its letters.
+    let text = |bytes: usize| "QUJD".repeat(bytes.div_ceil(3));
+    let (status, file) = sent(post(&service, "S3", &query).body(text(999_999))).await;
+    assert_eq!((status, &file["size"]), (200, &json!(999_999)), "{file}");
+    let (status, _) = sent(post(&service, "S3", &query).body(text(1_000_002))).await;
+    assert_eq!(status, 413);
+    let form = Form::new().text("url", "https://a.test/b");
+    let (status, _) = sent(post(&service, "S3", &query).multipart(form)).await;
+    assert_eq!(status, 501);
+    assert_eq!(service.actions().await, ["fp.upload"]);
+    service.left_with(1).await;
     service.stop().await;
 }

@@ -15,7 +15,7 @@ use super::{Link, permit, stored};
 use crate::access::{Application, Credentials, Subject};
 use crate::files::StoreOptions;
 use crate::http::problem::{Problem, Refusal};
-use crate::http::{Edge, caller, incoming, uploads};
+use crate::http::{Edge, base64_body, caller, incoming, uploads};
 use crate::uploading::StartRequest;
 
 /// Bytes of a form's texts, or of a body that names an address, at most.
@@ -35,6 +35,7 @@ pub(in crate::http) async fn store(
         credentials: asked.credentials(&request),
         filename: asked.get("filename").unwrap_or_default().to_owned(),
         mimetype: asked.get("mimetype").unwrap_or_default().to_owned(),
+        base64: asked.is_on("base64decode"),
         application,
     };
     let content_type = request.headers().get(CONTENT_TYPE);
@@ -43,7 +44,7 @@ pub(in crate::http) async fn store(
     if content_type.starts_with("multipart/") {
         let mut form = Multipart::new(request.headers(), body);
         return match part(&mut form).await? {
-            Part::Address(url) => wanted.link(url).fetch(&edge, &request).await,
+            Part::Address(url) => wanted.link(url)?.fetch(&edge, &request).await,
             Part::File(field) => {
                 let name = field.content_disposition().and_then(|d| d.get_filename());
                 let name = name.unwrap_or_default().to_owned();
@@ -55,7 +56,7 @@ pub(in crate::http) async fn store(
     }
     let (first, rest) = beginning(body, &content_type).await?;
     if let Some(url) = address(&first, &content_type) {
-        return wanted.link(url).fetch(&edge, &request).await;
+        return wanted.link(url)?.fetch(&edge, &request).await;
     }
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
@@ -77,11 +78,17 @@ struct Wanted {
     credentials: Credentials,
     filename: String,
     mimetype: String,
+    /// Whether the body stands for the file in base64.
+    base64: bool,
 }
 
 impl Wanted {
-    fn link(self, url: String) -> Link {
-        Link {
+    fn link(self, url: String) -> Result<Link, Problem> {
+        if self.base64 {
+            let what = "decoding base64 of what lies under an address";
+            return Err(Problem::not_implemented(what));
+        }
+        Ok(Link {
             application: self.application,
             url,
             headers: Vec::new(),
@@ -90,7 +97,7 @@ impl Wanted {
             store: self.store,
             upload_tags: Value::Null,
             credentials: self.credentials,
-        }
+        })
     }
 
     /// Brings a body to the storage.
@@ -114,6 +121,8 @@ impl Wanted {
             Subject::default(),
         )?;
         let or = |asked: String, sent| if asked.is_empty() { sent } else { asked };
+        // How many bytes the letters stand for is known at their end.
+        let length = length.filter(|_| !self.base64);
         let start = StartRequest {
             application: self.application,
             filename: or(self.filename, filename),
@@ -126,8 +135,17 @@ impl Wanted {
         let (feeder, stream) = incoming::pipe();
         let uploading = edge.uploading.clone();
         let work = edge.run(async move { uploading.take(start, length, stream).await });
-        let file = incoming::until(work, feeder.feed(body)).await?;
-        Ok(stored(edge, &file))
+        if !self.base64 {
+            let file = incoming::until(work, feeder.feed(body)).await?;
+            return Ok(stored(edge, &file));
+        }
+        let fault = base64_body::Fault::default();
+        let body = base64_body::decoded(body, fault.clone());
+        match (incoming::until(work, feeder.feed(body)).await, fault.get()) {
+            (Ok(file), _) => Ok(stored(edge, &file)),
+            (Err(_), Some(fault)) => Err(Problem::bad_request(fault.as_str()).into()),
+            (Err(problem), None) => Err(problem.into()),
+        }
     }
 }
 
@@ -150,10 +168,14 @@ impl Query {
         value.filter(|value| !value.is_empty())
     }
 
+    fn is_on(&self, name: &str) -> bool {
+        matches!(self.get(name), Some("true" | "True" | "1"))
+    }
+
     fn store(&self, provider: &str) -> Result<StoreOptions, Problem> {
         let mut members = Map::new();
         members.insert("location".to_owned(), provider.into());
-        for name in ["path", "container", "access", "base64decode"] {
+        for name in ["path", "container", "access"] {
             if let Some(value) = self.get(name) {
                 members.insert(name.to_owned(), value.into());
             }
