@@ -148,6 +148,47 @@ async function reading(handle) {
   await refused(client.metadata('AAAAAAAAAAAAAAAAAAAA'), 404, /./);
 }
 
+// A link is fetched from where the server reaches it: here, the file itself.
+async function storing(handle) {
+  const client = open(scene.open);
+  const address = `${scene.url}/${handle}?dl=true`;
+  const store = { path: 'links/', filename: 'stored.png' };
+  const stored = await client.storeURL(address, store, {}, undefined, { from: 'a link' });
+  assert.match(stored.key, /^links\//);
+  assert.equal(stored.filename, 'stored.png');
+  assert.equal(stored.mimetype, 'image/png');
+  assert.deepEqual(stored.uploadTags, { from: 'a link' });
+  const again = await client.storeURL(handle, { path: 'copies/' });
+  assert.notEqual(again.handle, handle);
+  for (const one of [stored.handle, again.handle]) {
+    const { data } = await client.download(one);
+    assert.ok(picture.equals(Buffer.from(data)));
+  }
+  await refused(client.storeURL('AAAAAAAAAAAAAAAAAAAA'), 404, /./);
+
+  const app = scene.secured;
+  await refused(open(app).storeURL(address, store), 403, /./);
+  await refused(open(app, allowing(app, 'read')).storeURL(address, store), 403, /store/i);
+  const elsewhere = sdk.getSecurity({ expiry: later(), call: ['store'], path: '/x/' }, app.secret);
+  await refused(open(app, elsewhere).storeURL(address, store), 403, /path/);
+  const may = allowing(app, 'store');
+  const allowed = await open(app, may).storeURL(address, store);
+  assert.match(allowed.handle, /^[A-Za-z0-9]{20}$/);
+
+  // As the SDKs for Go (GET) and Ruby (POST) write it.
+  const task = `store=location:S3,path:"links/"/security=s:${may.signature},p:${may.policy}`;
+  for (const method of ['GET', 'POST']) {
+    const answer = await fetch(`${scene.url}/${app.apikey}/${task}/${address}`, { method });
+    const file = await answer.json();
+    assert.equal(answer.status, 200, JSON.stringify(file));
+    assert.equal(answer.headers.get('cache-control'), 'no-store');
+    for (const name of ['container', 'filename', 'key', 'type', 'url', 'handle']) {
+      assert.equal(typeof file[name], 'string', name);
+    }
+    assert.equal(file.size, picture.length);
+  }
+}
+
 async function metadata(handle) {
   const client = open(scene.open);
   const few = await client.metadata(handle);
@@ -236,6 +277,7 @@ function webhook() {
 await prefetch();
 const handle = await cloud();
 await reading(handle);
+await storing(handle);
 await metadata(handle);
 await policies();
 await removing(handle);

@@ -1,4 +1,4 @@
-"""The unmodified filestack-python reads, looks at and deletes files of our server.
+"""The unmodified filestack-python reads, looks at, stores and deletes files of our server.
 
     python check.py SCENE.json
 
@@ -65,6 +65,35 @@ def reading(app, handle):
     refused(lambda: link.metadata(["exif"]), "exif")
 
 
+def storing(app, handle):
+    link = Filelink(handle, apikey=app["apikey"])
+    copy = link.store(path="copies/", filename="copy.png", access="private")
+    assert copy.handle != handle
+    assert copy.get_content() == picture
+    assert copy.metadata()["filename"] == "copy.png"
+    # A link is fetched from where the server reaches it: here, the file itself.
+    client = filestack.Client(app["apikey"])
+    address = scene["url"] + "/" + handle + "?dl=true"
+    stored = client.transform_external(address).store(location="s3", path="links/")
+    assert stored.get_content() == picture
+    told = client.upload_url(address, store_params={"path": "links/"})
+    assert told.upload_response["key"].startswith("links/"), told.upload_response
+
+
+def storing_with_policies(app, handle):
+    link = Filelink(handle, apikey=app["apikey"], security=allowing(app, "read", "store"))
+    # This SDK keeps its policy to itself when it stores.
+    refused(lambda: link.store(path="copies/"), "policy")
+    address = scene["url"] + "/" + handle
+    client = filestack.Client(app["apikey"], security=allowing(app, "store"))
+    refused(lambda: filestack.Client(app["apikey"]).upload_url(address), "policy")
+    # The server reads its own file as any stranger would.
+    refused(lambda: client.upload_url(address), "403")
+    address = scene["url"] + "/" + scene["open"]["handle"]
+    told = client.upload_url(address, store_params={"path": "links/"})
+    assert told.get_content(security=allowing(app, "read")) == picture
+
+
 def policies(app, handle):
     link = Filelink(handle, apikey=app["apikey"])
     refused(link.get_content)
@@ -110,6 +139,8 @@ def webhook(delivery):
 
 
 reading(scene["open"], scene["open"]["handle"])
+storing(scene["open"], scene["open"]["handle"])
+storing_with_policies(scene["secured"], scene["secured"]["handle"])
 policies(scene["secured"], scene["secured"]["handle"])
 changing(scene["open"], scene["open"]["handle"])
 webhook(scene["delivery"])
