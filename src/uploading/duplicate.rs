@@ -145,8 +145,11 @@ impl Uploading {
             match now {
                 Ok(now) if now.version != file.version => file = now,
                 outcome => {
-                    // What cannot be given up now is removed when its time is over.
-                    drop(ledger.drop_piece(&key).await);
+                    // With a database that did not answer, the piece may have been written down.
+                    if !matches!(error, UploadError::Database(_)) {
+                        // What cannot be given up now is removed when its time is over.
+                        drop(ledger.drop_piece(&key).await);
+                    }
                     outcome?;
                     return Err(error.into());
                 }
