@@ -299,13 +299,11 @@ impl Picking {
                 .renew(id, progress.copied(), progress.size())
                 .await;
             let Ok(false) = renewed else { continue };
-            match self.inner.ledger.look(id).await {
-                Ok(entry) if entry.state == State::Cancelled => {
-                    // It stops by itself, and takes back what it has staged.
-                    progress.cancelled.cancel();
-                    return std::future::pending().await;
-                }
-                _ => return,
+            match self.inner.ledger.linger(id).await {
+                // It stops by itself, and takes back what it has staged.
+                Ok(true) => progress.cancelled.cancel(),
+                Ok(false) => return,
+                Err(_) => {}
             }
         }
     }

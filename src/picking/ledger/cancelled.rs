@@ -124,6 +124,31 @@ impl Ledger {
         row.as_ref().map(from_row).transpose()
     }
 
+    /// Says that we still take back what a pick of ours has staged that was cancelled, so that nobody
+    /// else lets go of its place meanwhile; `false` when it was not cancelled or is ours no more.
+    pub async fn linger(&self, id: i64) -> Result<bool, PickError> {
+        let me = self.clone();
+        self.database
+            .reserved()
+            .write(move |tx| {
+                async move {
+                    let (_, until) = me.lease();
+                    let done = sqlx::query(
+                        "UPDATE picks SET lease_until = $1 \
+                         WHERE id = $2 AND lease_owner = $3 AND state = 3",
+                    )
+                    .bind(until)
+                    .bind(id)
+                    .bind(me.owner)
+                    .execute(tx)
+                    .await?;
+                    Ok::<_, PickError>(done.rows_affected() == 1)
+                }
+                .boxed()
+            })
+            .await
+    }
+
     /// Lets go of what a cancelled pick has staged, once nothing writes there any more: by the
     /// node that had it, or when its lease has run out. Answers whether that was so; `theirs`
     /// says that what lies at the place is another's.
