@@ -116,6 +116,11 @@ function offerLinks() {
 }
 
 async function begin() {
+  const { longshore } = /** @type {any} */ (window);
+  if (!longshore) {
+    complain("This program was built without the picker. Install Node 20.19 or later, with npm, and build it again.");
+    return;
+  }
   const answer = await fetch("/demo/config");
   if (!answer.ok) throw new Error("no config");
   /** @type {Config} */
@@ -141,7 +146,7 @@ async function begin() {
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   /** @type {Client} */
-  const client = /** @type {any} */ (window).longshore.init(config.apikey);
+  const client = longshore.init(config.apikey);
   button.dataset["apikey"] = config.apikey;
   button.addEventListener("click", () => void open(client).catch(() => complain("The picker cannot be opened. Is the server still running?")));
   button.disabled = false;

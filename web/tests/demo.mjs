@@ -95,6 +95,14 @@ async function within(page) {
   assert.ok(await pane.isHidden());
 }
 
+await inBrowser("demo-without-picker", async (context) => {
+  const page = await context.newPage();
+  await page.route("**/longshore.js", (route) => route.fulfill({ status: 501, json: { code: "picker-missing" } }));
+  await page.goto(`${DEMO}/demo`);
+  await page.getByRole("alert").getByText("built without the picker").waitFor();
+  assert.ok(await page.locator("#pick").isDisabled());
+});
+
 await inBrowser("demo", async (context) => {
   const page = await openDemo(context);
   await everySource(page);
