@@ -218,7 +218,7 @@ function block(title, text, command) {
   /** @type {HTMLElement[]} */
   const parts = [h("h3", { text: title }), h("pre", { text, attrs: { tabindex: "0" } })];
   if (command) {
-    const copy = h("button", { class: "lp-plain lp-small", text: "Copy the command that checks it", attrs: { type: "button" } });
+    const copy = h("button", { class: "plain", text: "Copy the command that checks it", attrs: { type: "button" } });
     copy.addEventListener("click", async () => {
       await navigator.clipboard.writeText(command).catch(() => {});
       copy.textContent = "Copied";

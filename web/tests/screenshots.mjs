@@ -153,6 +153,7 @@ async function webhooks(page, take) {
   await proof.click();
   await page.getByRole("switch").click();
   await page.locator("#pick").click();
+  await files(page).first().waitFor();
   await finding(page, "chart");
   await entry(page, "Sea chart.png").click();
   await page.getByRole("button", { name: /^Upload/ }).click();
@@ -184,6 +185,7 @@ async function forDocuments() {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("switch").check();
     await page.locator("#pick").click();
+    await files(page).first().waitFor();
     await finding(page, "tide");
     await entry(page, "Tide tables.csv").click();
     await page.getByRole("button", { name: /^Upload/ }).click();
