@@ -50,6 +50,16 @@ fn files_of_the_device_arrive_whole_edited_and_after_a_pause() {
 }
 
 #[test]
+fn files_come_by_clipboard_folder_and_camera_and_pictures_as_they_are_wanted() {
+    run("given");
+}
+
+#[test]
+fn the_npm_package_works_as_element_and_in_react() {
+    run("packages");
+}
+
+#[test]
 fn parts_of_the_picker_that_do_not_come_can_be_asked_for_again() {
     run("parts");
 }

@@ -68,6 +68,23 @@ const pages = await serve({
       }).open();
     </script>`,
   },
+  "/pane": {
+    body: `${head}<div id="pane"></div><script src="/filestack.js"></script><script>
+      const told = window.told = [];
+      const client = filestack.init(${JSON.stringify(apikey)}, { cname: ${JSON.stringify(tls.cname)} });
+      const picker = window.picker = client.picker({
+        displayMode: "dropPane", container: "pane", maxFiles: 5, accept: [".txt"],
+        dropPane: {
+          overlay: false, customText: "Stow your files here",
+          onDragEnter: () => told.push(["onDragEnter"]), onDrop: () => told.push(["onDrop"]),
+          onProgress: (percent) => { window.percent = percent; },
+          onSuccess: (files) => told.push(["onSuccess", ...files.map((file) => file.filename)]),
+          onError: (files) => told.push(["onError", ...files.map((file) => file.filename)]),
+        },
+      });
+      picker.open();
+    </script>`,
+  },
   "/react": { body: `${head}<div id="root"></div><script>window.page = ${JSON.stringify({ apikey, cname: tls.cname })}</script><script type="module" src="/react.js"></script>` },
   "/inline": { body: `${head}<div id="root"></div><script>window.page = ${JSON.stringify({ apikey, cname: tls.cname, inline: true })}</script><script type="module" src="/react.js"></script>` },
 });
@@ -121,6 +138,35 @@ await inBrowser("foreign-filestack-js-device", async (context) => {
   const [file] = (await told(page)).result.filesUploaded;
   assert.deepEqual([file?.filename, file?.source, file?.status, file?.size], ["log.txt", "local_file_system", "Stored", 11]);
   assert.equal(await (await context.request.get(file?.url ?? "")).text(), "fair winds\n");
+}, { flags });
+
+await inBrowser("foreign-filestack-js-drop-pane", async (context) => {
+  const page = await context.newPage();
+  await page.goto(`${pages.url}/pane`);
+  const pane = page.locator("#pane");
+  await pane.getByText("Stow your files here").waitFor();
+  const drop = async (/** @type {string[]} */ ...names) => {
+    const dataTransfer = await page.evaluateHandle((names) => {
+      const data = new DataTransfer();
+      for (const name of names) data.items.add(new File([`in ${name}`], name, { type: name.endsWith(".txt") ? "text/plain" : "application/pdf" }));
+      return data;
+    }, names);
+    for (const type of ["dragenter", "dragover", "drop"]) await pane.locator(".pane").dispatchEvent(type, { dataTransfer });
+  };
+  await drop("one.txt", "two.txt");
+  await pane.getByText("2 files stored").waitFor();
+  assert.deepEqual((await told(page)).told, [["onDragEnter"], ["onDrop"], ["onSuccess", "one.txt", "two.txt"]]);
+  assert.equal(await page.evaluate(() => Reflect.get(window, "percent")), 100);
+  // One that is not taken is told, the other is stored; one that fails is told to the page.
+  await drop("three.pdf", "four.txt");
+  await page.waitForFunction(() => Reflect.get(window, "told").some((/** @type {string[]} */ call) => call[1] === "four.txt"));
+  await pane.getByText("File three.pdf is not an accepted file type").waitFor();
+  await page.route("**/multipart/start", (route) => route.fulfill({ status: 507, headers: { "Access-Control-Allow-Origin": "*" }, json: { code: "storage-full", error: "the storage is full" } }));
+  await drop("five.txt");
+  await pane.getByText("The storage is full").waitFor();
+  assert.deepEqual((await told(page)).told.at(-1), ["onError", "five.txt"]);
+  await page.evaluate(() => Reflect.get(window, "picker").close());
+  await page.waitForFunction(() => document.querySelector("#pane")?.children.length === 0);
 }, { flags });
 
 for (const way of ["react", "inline"]) {

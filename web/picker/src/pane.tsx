@@ -33,7 +33,7 @@ export class Pane extends Emitter {
   over = false;
   /** The drop that is carried out. */
   app: App | undefined;
-  /** What there is to say of the last one. */
+  /** What there is to say of the last one; that a file was not taken comes before what was stored. */
   said: { text: string; bad: boolean } | undefined;
   readonly #make: PaneNeeds["make"];
 
@@ -97,7 +97,7 @@ export class Pane extends Emitter {
         this.said = { text: `${item.name}: ${fileReason(why, words)}`, bad: true };
         this.changed();
       });
-    } else this.said = { text: words.n(filesUploaded.length, "{count} file stored", "{count} files stored"), bad: false };
+    } else if (!this.said?.bad) this.said = { text: words.n(filesUploaded.length, "{count} file stored", "{count} files stored"), bad: false };
     if (filesUploaded.length > 0) options.onSuccess?.(filesUploaded);
     if (filesFailed.length > 0) options.onError?.(filesFailed);
     if (!options.onSuccess) call(this.settings, "onUploadDone", result);

@@ -92,14 +92,15 @@ export class Picker implements PickerHandle {
 
   /** Closes the picker; uploads that run are given up. */
   async close(): Promise<void> {
-    await this.#opening;
+    // That it did not open was told to whoever opened it.
+    await this.#opening?.catch(() => undefined);
     this.#shown?.app.close();
     this.#closePane();
   }
 
   /** Gives up every upload that runs, and closes. */
   async cancel(): Promise<void> {
-    await this.#opening;
+    await this.#opening?.catch(() => undefined);
     this.#shown?.app.giveUp();
     this.#pane?.pane.cancel();
   }
