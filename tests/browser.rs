@@ -115,6 +115,11 @@ fn what_is_given_up_ends_at_the_server_and_leaves_no_file() {
 }
 
 #[test]
+fn slips_and_races_lose_nothing() {
+    run("slips");
+}
+
+#[test]
 fn a_killed_server_and_a_withdrawn_grant_end_no_pick() {
     run("restarts");
 }

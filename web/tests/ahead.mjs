@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { DEMO, inBrowser, until } from "./browser.mjs";
+import { DEMO, inBrowser, onDisk, until } from "./browser.mjs";
 import { apikeyOf, serve } from "./hosts.mjs";
 
 /** @typedef {import("./browser.mjs").Page} Page */
@@ -57,7 +57,7 @@ await inBrowser("ahead-while-one-chooses", async (context) => {
   const asked = listen(tab);
   const large = randomBytes(13_000_000);
   await open(tab, { maxFiles: 3, disableTransformer: true });
-  await tab.locator("#fsp-fileUpload").setInputFiles([file("large.bin", large), file("wrong.bin", Buffer.from("no")), file("third.bin", Buffer.from("3"))]);
+  await tab.locator("#fsp-fileUpload").setInputFiles(onDisk({ "large.bin": large, "wrong.bin": Buffer.from("no"), "third.bin": Buffer.from("3") }));
   await until("every part is there before Upload is pressed", async () => asked.count("part") === 5);
   await tab.getByRole("button", { name: "Remove wrong.bin" }).click();
   // The page itself gives one up.

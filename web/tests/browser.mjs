@@ -1,6 +1,8 @@
 // A browser for the tests: Chromium as it comes with the system, each time with nothing kept.
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -96,6 +98,21 @@ export async function signIn(page, decision = "Allow") {
   await popup.getByRole("button", { name: decision }).click();
   if (decision === "Allow") await files(page).first().waitFor();
   return popup;
+}
+
+/**
+ * Files as they lie on a disk, to be chosen in a page: bytes through the debugger would take many
+ * seconds. They are gone at the end.
+ * @param {Record<string, Buffer>} files
+ * @returns {string[]}
+ */
+export function onDisk(files) {
+  const folder = mkdtempSync(join(tmpdir(), "longshore-files-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return Object.entries(files).map(([name, bytes]) => {
+    writeFileSync(join(folder, name), bytes);
+    return join(folder, name);
+  });
 }
 
 /**

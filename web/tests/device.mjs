@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { DEMO, inBrowser, openDemo, until } from "./browser.mjs";
+import { DEMO, inBrowser, onDisk, openDemo, until } from "./browser.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -36,10 +36,8 @@ async function result(page) {
 const sha = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const large = randomBytes(13_000_000);
-const FILES = [
-  { name: "plan.txt", mimeType: "text/plain", buffer: Buffer.from("north by northwest\n") },
-  { name: "large.bin", mimeType: "application/octet-stream", buffer: large },
-];
+/** @type {Record<string, Buffer>} */
+const FILES = { "plan.txt": Buffer.from("north by northwest\n"), "large.bin": large };
 
 /**
  * Files that are chosen in the browser's own dialog. A part is lost on its way once: it is sent
@@ -55,7 +53,7 @@ async function chosen(page) {
       await route.abort("connectionreset");
     } else await route.continue();
   });
-  await page.locator("#fsp-fileUpload").setInputFiles(FILES);
+  await page.locator("#fsp-fileUpload").setInputFiles(onDisk(FILES));
   await page.getByText("Selected Files").waitFor();
   await page.getByRole("button", { name: "Upload 2" }).click();
   const { filesUploaded, filesFailed } = await result(page);
@@ -69,8 +67,7 @@ async function chosen(page) {
   for (const file of filesUploaded) {
     const stored = await page.context().request.get(file.url);
     assert.equal(stored.status(), 200);
-    const given = FILES.find(({ name }) => name === file.filename)?.buffer ?? Buffer.alloc(0);
-    assert.equal(sha(await stored.body()), sha(given), file.filename);
+    assert.equal(sha(await stored.body()), sha(FILES[file.filename] ?? Buffer.alloc(0)), file.filename);
   }
 }
 
@@ -155,7 +152,7 @@ async function paused(page) {
     await route.continue().catch(() => undefined);
   });
   const buffer = randomBytes(44_000_000);
-  await page.locator("#fsp-fileUpload").setInputFiles([{ name: "long.bin", mimeType: "application/octet-stream", buffer }]);
+  await page.locator("#fsp-fileUpload").setInputFiles(onDisk({ "long.bin": buffer }));
   await page.getByRole("button", { name: "Upload" }).click();
   await until("a second round of parts is on its way", async () => asked.length > 3);
   await page.getByRole("button", { name: "Pause: long.bin" }).click();

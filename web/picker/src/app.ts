@@ -3,10 +3,10 @@
  * is told of it. Views draw it; sources fill it.
  */
 
-import { asTypes, typeOfEnding } from "./accept.js";
-import { call } from "./calls.js";
+import { askPage, call, rename } from "./calls.js";
 import { held } from "./drops.js";
 import { Emitter } from "./emitter.js";
+import { plainName } from "./format.js";
 import type { PickerHandle, Settings, UploadToken } from "./options.js";
 import { picked, type PickedFile, type PickResult } from "./result.js";
 import { Selection } from "./selection.js";
@@ -28,6 +28,10 @@ export interface Message {
 
 /** Codes that say that a file failed for want of a connection. */
 const UNCONNECTED = new Set(["reconnect", "invalid-session", "not-connected"]);
+
+export function isUnconnected({ state }: Transfer): boolean {
+  return state.kind === "failed" && UNCONNECTED.has(state.why.code);
+}
 
 /** How long a pick that went well is looked at before the picker closes. */
 const DONE_MS = 900;
@@ -83,6 +87,8 @@ export class App extends Emitter {
   #reconnecting = false;
   #told = false;
   #over = false;
+  /** Questions to the page that it has not answered yet. */
+  readonly #asking = new Set<Promise<void>>();
 
   constructor(needs: AppNeeds) {
     super();
@@ -148,11 +154,6 @@ export class App extends Emitter {
     this.go("edit");
   }
 
-  /** A source has something new to say beside its own view: who is signed in. */
-  sourceChanged(): void {
-    this.changed();
-  }
-
   say(text: string): void {
     this.said = text;
     this.changed();
@@ -165,8 +166,8 @@ export class App extends Emitter {
   /** Shows a message for a while. */
   tell(text: string, bad = true): void {
     clearTimeout(this.#messageEnds);
+    // An alert is read out as it is.
     this.message = { text, bad };
-    this.said = text;
     if (this.settings.errorsTimeout > 0) this.#messageEnds = setTimeout(() => this.hush(), this.settings.errorsTimeout);
     this.changed();
   }
@@ -262,24 +263,27 @@ export class App extends Emitter {
 
   /** Asks the page about each file; one that it rejects is let go with the page's words. */
   async #ask(items: Item[]): Promise<void> {
-    const { onFileSelected, acceptFn, accept } = this.settings;
+    const asking = this.#askAll(items);
+    this.#asking.add(asking);
+    await asking;
+    this.#asking.delete(asking);
+    if (this.#over) return;
+    this.#bringAhead(items);
+    const full = this.room === 0 && this.selection.count > 0;
+    if (this.settings.startUploadingWhenMaxFilesReached && full && items.length > 0) this.upload();
+  }
+
+  async #askAll(items: Item[]): Promise<void> {
     for (const item of items) {
-      const file = picked(item, "", undefined, this.settings.exposeOriginalFile);
       try {
-        if (acceptFn) {
-          const mime = typeOfEnding(item.name) ?? item.mimetype;
-          await acceptFn(file, { accept, acceptMime: asTypes(accept), mimeFromMagicBytes: Promise.resolve(item.mimetype), mimeFromExtension: mime });
-        }
-        await onFileSelected?.(file);
+        const answer = await askPage(this.settings, item);
+        if (answer) rename(item, answer);
       } catch (error) {
         this.#letGo(item);
         const said = error instanceof Error ? error.message : typeof error === "string" ? error : "";
         this.tell(said || this.words.t("{displayName} cannot be chosen here", { displayName: item.name }));
       }
     }
-    this.#bringAhead(items);
-    const full = this.room === 0 && this.selection.count > 0;
-    if (this.settings.startUploadingWhenMaxFilesReached && full && items.length > 0) this.upload();
   }
 
   /** Begins to send what was chosen while the person goes on choosing (`uploadInBackground`). */
@@ -319,8 +323,13 @@ export class App extends Emitter {
   }
 
   upload(): void {
+    if (this.#asking.size > 0) {
+      // The page may still say no to one of them.
+      void Promise.all(this.#asking).then(() => this.upload());
+      return;
+    }
     const items = this.selection.files;
-    if (items.length === 0 || this.missing > 0) return;
+    if (this.#over || items.length === 0 || this.missing > 0) return;
     const unedited = this.device?.mustEdit(items);
     if (unedited) {
       this.edit(unedited);
@@ -336,7 +345,7 @@ export class App extends Emitter {
 
   /** Files that failed because their source is no longer connected. */
   get unconnected(): Transfer[] {
-    return this.queue.of("failed").filter(({ state }) => state.kind === "failed" && UNCONNECTED.has(state.why.code));
+    return this.queue.of("failed").filter(isUnconnected);
   }
 
   /** Leads to where their source is connected again. */
@@ -380,7 +389,7 @@ export class App extends Emitter {
       failed: (transfer: Transfer, why: Refusal) => {
         call(this.settings, "onFileUploadFailed", this.fileOf(transfer), why);
         this.announce({ name: "failed", file: this.fileOf(transfer), code: why.code, message: why.message });
-        void loadReasons().then(() => this.say(`${transfer.item.name}: ${fileReason(why, this.words)}`));
+        void loadReasons().then(() => this.say(`${plainName(transfer.item.name)}: ${fileReason(why, this.words)}`));
       },
       cancelled: (transfer: Transfer) => {
         // Given up by the page before it was sent off.

@@ -2,7 +2,7 @@
 
 /** Marks that turn the direction or cannot be seen: they make `exe` look like `pdf`. */
 // eslint-disable-next-line no-control-regex -- these are what it is for
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** A name from outside, with marks that would lie about it shown as what they are. */
 export function plainName(name: string): string {

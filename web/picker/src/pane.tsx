@@ -8,6 +8,7 @@ import type { App } from "./app.js";
 import { call } from "./calls.js";
 import { held, listenForDrops } from "./drops.js";
 import { Emitter, useChanges } from "./emitter.js";
+import { plainName } from "./format.js";
 import type { DropPaneOptions, Settings } from "./options.js";
 import type { PickResult } from "./result.js";
 import type { Device } from "./sources/device/device.js";
@@ -83,7 +84,7 @@ export class Pane extends Emitter {
 
   #look(app: App): void {
     const sum = total(app.queue.transfers);
-    if (app.queue.transfers.length > 0) this.options.onProgress?.(percentOf(sum.arrived, sum.bytes));
+    if (app.queue.transfers.length > 0) this.#tell(() => this.options.onProgress?.(percentOf(sum.arrived, sum.bytes)));
     this.changed();
   }
 
@@ -94,13 +95,22 @@ export class Pane extends Emitter {
     if (failed?.state.kind === "failed") {
       const { item, state: { why } } = failed;
       void loadReasons().then(() => {
-        this.said = { text: `${item.name}: ${fileReason(why, words)}`, bad: true };
+        this.said = { text: `${plainName(item.name)}: ${fileReason(why, words)}`, bad: true };
         this.changed();
       });
     } else if (!this.said?.bad) this.said = { text: words.n(filesUploaded.length, "{count} file stored", "{count} files stored"), bad: false };
-    if (filesUploaded.length > 0) options.onSuccess?.(filesUploaded);
-    if (filesFailed.length > 0) options.onError?.(filesFailed);
+    if (filesUploaded.length > 0) this.#tell(() => options.onSuccess?.(filesUploaded));
+    if (filesFailed.length > 0) this.#tell(() => options.onError?.(filesFailed));
     if (!options.onSuccess) call(this.settings, "onUploadDone", result);
+  }
+
+  /** What goes wrong in the page's functions is the page's, and is told on its console. */
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      console.error("longshore: a function of dropPane threw", error);
+    }
   }
 
   #ready(app: App): void {

@@ -194,6 +194,7 @@ export class Picker implements PickerHandle {
     dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       if (app.asking) app.stay();
+      else if (app.screen === "edit") app.go("selected");
       else if (app.screen === "selected") app.go("source");
       else app.wantsToLeave();
     });

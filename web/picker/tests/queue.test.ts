@@ -82,6 +82,30 @@ test("a cancelled one is stopped and its answer comes too late", async () => {
   assert.equal(total(queue.transfers).files, 0);
 });
 
+test("what was not running ends the whole, too, when it is given up", async () => {
+  const { told, carrier, queue } = scene(2);
+  const [a, b] = queue.add([item("a"), item("b")], carrier);
+  queue.pause(b as Transfer);
+  carrier.under.get("a")?.fail(new Refusal("path-not-found", "gone"));
+  await turn();
+  assert.equal(told.includes("settled"), false);
+  queue.cancel(b as Transfer);
+  assert.deepEqual(told.slice(-2), ["cancelled b", "settled"]);
+  queue.cancel(a as Transfer);
+  assert.deepEqual(told.slice(-2), ["cancelled a", "settled"]);
+});
+
+test("what arrives in many small steps is drawn together", async () => {
+  const { carrier, queue } = scene();
+  queue.add([item("a")], carrier);
+  let drawn = 0;
+  queue.subscribe(() => (drawn += 1));
+  for (let bytes = 0; bytes < 100; bytes += 1) carrier.under.get("a")?.report.arrived(bytes);
+  assert.equal(drawn, 0);
+  await new Promise<void>((resolve) => void queue.subscribe(resolve));
+  assert.equal(drawn, 1);
+});
+
 test("a paused one makes room and goes on when it is resumed", async () => {
   const { carrier, queue } = scene(1);
   const [a, b] = queue.add([item("a"), item("b")], carrier);

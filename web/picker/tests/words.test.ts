@@ -67,6 +67,11 @@ test("marks that turn the direction of a name are shown as marks", () => {
   assert.equal(plainName("invoice\u202efdp.exe"), "invoice\ufffdfdp.exe");
 });
 
+test("names in sentences are shown with their marks, too", () => {
+  const text = new Words("en", {}).t("Edit {displayName}", { displayName: "invoice\u202efdp.exe" });
+  assert.equal(text, "Edit invoice\ufffdfdp.exe");
+});
+
 test("every text is used", () => {
   const source = join(process.cwd(), "src");
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => /\.tsx?$/.test(file) && !file.startsWith("words"));

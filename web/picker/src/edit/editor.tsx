@@ -4,6 +4,7 @@
  */
 
 import { Component, createRef } from "preact";
+import { plainName } from "../format.js";
 import { adopt } from "../styles/adopt.js";
 import styles from "../styles/editor.css?inline";
 import { Icon } from "../views/icons.js";
@@ -49,6 +50,7 @@ const MARGIN = 24;
 
 export class Editor extends Component<EditorProps, EditorState> {
   override state: EditorState;
+  readonly #heading = createRef<HTMLHeadingElement>();
   readonly #stage = createRef<HTMLDivElement>();
   readonly #canvas = createRef<HTMLCanvasElement>();
   #pull: { grip: Grip | "all"; from: [number, number]; area: Area } | undefined;
@@ -62,6 +64,7 @@ export class Editor extends Component<EditorProps, EditorState> {
 
   override componentDidMount(): void {
     adopt(styles, this.#stage.current);
+    this.#heading.current?.focus({ preventScroll: true });
     createImageBitmap(this.props.file).then(
       (picture) => this.setState({ picture }, () => this.#begin()),
       () => this.props.onTrouble(),
@@ -213,7 +216,7 @@ export class Editor extends Component<EditorProps, EditorState> {
     return (
       <div class="source editor" dir="ltr">
         <div class="bar">
-          <h2 class="grow">{name}</h2>
+          <h2 ref={this.#heading} tabIndex={-1} class="grow"><bdi>{plainName(name)}</bdi></h2>
         </div>
         <div ref={this.#stage} class="stage" aria-busy={!picture} onPointerMove={this.#move} onPointerUp={this.#up} onPointerCancel={this.#up}>
           <canvas ref={this.#canvas} style={place(0, 0, width, height)} aria-hidden="true" />

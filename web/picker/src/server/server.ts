@@ -45,6 +45,8 @@ export interface CallOptions {
   headers?: Record<string, string>;
   /** Whether it is sent to its end although the page goes away. */
   keepalive?: boolean;
+  /** How long the answer may take, in ms; for as long as it takes when absent. */
+  within?: number;
 }
 
 export interface ServerAddress {
@@ -78,7 +80,8 @@ export class Server {
    * Posts to a route of the protocol, with the application's key and the person's token.
    * @throws {Refusal} for every answer that is no success, and when none comes.
    */
-  async post<Answer>(path: string, body: object, { signal, headers, keepalive = false }: CallOptions = {}): Promise<Answer> {
+  async post<Answer>(path: string, body: object, { signal, headers, keepalive = false, within }: CallOptions = {}): Promise<Answer> {
+    const ends = [signal, within === undefined ? undefined : AbortSignal.timeout(within)].filter((one) => one !== undefined);
     let response: Response;
     try {
       response = await fetch(this.url + path, {
@@ -87,7 +90,7 @@ export class Server {
         body: JSON.stringify({ apikey: this.apikey, token: this.#token.get(), ...this.security, ...body }),
         credentials: "omit",
         keepalive,
-        signal: signal ?? null,
+        signal: AbortSignal.any(ends),
       });
     } catch (error) {
       if (signal?.aborted) throw error;

@@ -5,6 +5,9 @@
 
 import { Refusal, UNREACHABLE } from "../server/server.js";
 
+/** How long a part may stand still before its line is taken for dead, in ms. */
+const STALL_MS = 90_000;
+
 /** Where a part goes, as `/multipart/upload` answers it. */
 export interface PartPlace {
   url: string;
@@ -24,12 +27,25 @@ export function putPart(place: PartPlace, bytes: Blob, sent: (bytes: number) => 
     }
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
+    let standing: ReturnType<typeof setTimeout> | undefined;
+    // A network that is gone without a word would leave it hanging for a quarter of an hour.
+    const moves = () => {
+      clearTimeout(standing);
+      standing = setTimeout(() => {
+        lost();
+        request.abort();
+      }, STALL_MS);
+    };
     const end = (settle: () => void) => {
+      clearTimeout(standing);
       signal.removeEventListener("abort", stop);
       settle();
     };
     const lost = () => end(() => reject(new Refusal(UNREACHABLE, "the connection was lost")));
-    request.upload.addEventListener("progress", (event) => sent(Math.min(event.loaded, bytes.size)));
+    request.upload.addEventListener("progress", (event) => {
+      moves();
+      sent(Math.min(event.loaded, bytes.size));
+    });
     request.addEventListener("error", lost);
     request.addEventListener("timeout", lost);
     request.addEventListener("abort", () => end(() => reject(signal.reason as Error)));
@@ -44,6 +60,7 @@ export function putPart(place: PartPlace, bytes: Blob, sent: (bytes: number) => 
       // The browser writes these itself, and refuses to be told.
       if (!/^(content-length|host)$/i.test(name)) request.setRequestHeader(name, value);
     }
+    moves();
     request.send(bytes);
   });
 }

@@ -34,8 +34,9 @@ export async function patiently<Answer>(
       refusal = error;
     }
     if (refusal.code === UNREACHABLE) {
-      since ??= Date.now();
-      if (Date.now() - since > PATIENCE_MS) throw refusal;
+      // Without a network there is nobody to lose patience with: it comes back, be it tomorrow.
+      since = navigator.onLine ? since ?? Date.now() : undefined;
+      if (since !== undefined && Date.now() - since > PATIENCE_MS) throw refusal;
       const wait = WAITS_MS[Math.min(tries, WAITS_MS.length - 1)] ?? 1000;
       tries += 1;
       report?.waits(navigator.onLine ? "unreachable" : "offline", Date.now() + wait);

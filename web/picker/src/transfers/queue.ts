@@ -49,7 +49,9 @@ export interface Carrier {
   ahead?(transfer: Transfer, report: Report, signal: AbortSignal): Promise<void>;
 }
 
-/** Seconds over which the speed is measured. */
+/** Between two drawings of what has arrived. */
+const REDRAW_MS = 80;
+/** Time over which the speed is measured. */
 const SPEED_WINDOW_MS = 4000;
 
 export class Transfer {
@@ -111,6 +113,7 @@ export class Queue extends Emitter {
   readonly #ahead = new Map<string, Transfer>();
   readonly #atOnce: number;
   readonly #hopes: QueueHopes;
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(atOnce: number, hopes: QueueHopes) {
     super();
@@ -179,9 +182,12 @@ export class Queue extends Emitter {
   cancel(transfer: Transfer): void {
     if (transfer.settled && transfer.state.kind !== "failed") return;
     transfer.state = { kind: "cancelled" };
+    const runs = transfer.stop !== undefined;
     transfer.stop?.abort();
     this.#hopes.cancelled(transfer);
     this.#takeUp();
+    // One that runs says so when it has ended.
+    if (!runs && !transfer.ahead && this.settled) this.#hopes.settled();
   }
 
   cancelAll(): void {
@@ -240,7 +246,7 @@ export class Queue extends Emitter {
         if (!current()) return;
         transfer.mark(bytes, Date.now());
         this.#hopes.progressed(transfer);
-        this.changed();
+        this.#changesSoon();
       },
       waits: (why, until) => {
         if (!current()) return;
@@ -253,6 +259,15 @@ export class Queue extends Emitter {
         this.changed();
       },
     };
+  }
+
+  /** Bytes arrive many times in a second, of many files: they are drawn together. */
+  #changesSoon(): void {
+    if (this.#soon !== undefined) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.changed();
+    }, REDRAW_MS);
   }
 
   #done(transfer: Transfer, file: Stored): void {

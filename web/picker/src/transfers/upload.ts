@@ -21,9 +21,11 @@ const AT_ONCE = 3;
 /** Pause before the server is asked again whether the parts are joined. */
 const JOIN_PAUSE_MS = 1000;
 /** The server knows an upload no more: its time is over, and it begins anew. */
-const FORGOTTEN = "upload-not-found";
+const FORGOTTEN = new Set(["upload-not-found", "upload-closed"]);
 /** Codes that say that a part did not come as it should: it is sent again. */
 const DAMAGED = new Set(["wrong-digest", "part-not-authorized", "incomplete-body", "body-too-slow"]);
+/** How long an answer may take, in ms: on a line that has died without a word none comes. */
+const ANSWER_MS = 120_000;
 /** How often a part is sent. */
 const TRIES = 4;
 
@@ -87,7 +89,7 @@ export class Uploads implements Carrier {
     try {
       return await once();
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== FORGOTTEN) throw error;
+      if (!(error instanceof Refusal) || !FORGOTTEN.has(error.code)) throw error;
       transfer.memory = undefined;
       return once();
     }
@@ -142,7 +144,7 @@ export class Uploads implements Carrier {
     transfer.item.mimetype = file.type || transfer.item.mimetype;
     transfer.item.name = file.name;
     const body = { ...this.#about(transfer), size: file.size };
-    const started = await patiently(() => this.#server.post<Started>("/multipart/start", body, { signal }), report, signal);
+    const started = await patiently(() => this.#server.post<Started>("/multipart/start", body, { signal, within: ANSWER_MS }), report, signal);
     const memory: Memory = { file, started, parts: partsOf(file) };
     transfer.memory = memory;
     return memory;
@@ -159,7 +161,7 @@ export class Uploads implements Carrier {
     }
     const body = { ...started, store: this.#options.store, part: part.number, size: part.bytes.size, md5: digest };
     const once = async () => {
-      const place = await this.#server.post<PartPlace>("/multipart/upload", body, { signal });
+      const place = await this.#server.post<PartPlace>("/multipart/upload", body, { signal, within: ANSWER_MS });
       const sent = (bytes: number) => {
         part.sent = bytes;
         tell();
@@ -187,7 +189,7 @@ export class Uploads implements Carrier {
       ...(tags ? { upload_tags: tags } : {}),
     };
     for (;;) {
-      const answer = await patiently(() => this.#server.post<Partial<Stored>>("/multipart/complete", body, { signal }), report, signal);
+      const answer = await patiently(() => this.#server.post<Partial<Stored>>("/multipart/complete", body, { signal, within: ANSWER_MS }), report, signal);
       if (answer.handle && answer.url) {
         return { ...answer, handle: answer.handle, url: answer.url, filename: answer.filename ?? transfer.item.name, mimetype: answer.mimetype ?? transfer.item.mimetype, size: answer.size ?? file.size };
       }

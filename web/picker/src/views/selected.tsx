@@ -40,6 +40,13 @@ function Row({ app, choice }: { app: App; choice: Choice }) {
   const { words } = app;
   const { item } = choice;
   const name = plainName(item.name);
+  /** The focus goes on to the next one's button. */
+  const remove = (event: MouseEvent) => {
+    const row = (event.currentTarget as HTMLElement).closest("li");
+    const next = row?.nextElementSibling ?? row?.previousElementSibling;
+    next?.querySelector<HTMLElement>("button:last-of-type")?.focus({ preventScroll: true });
+    app.selection.remove(item.key);
+  };
   const where = item.path.replace(/^https?:/, "").split("/").filter(Boolean).slice(0, -1).join(" › ");
   return (
     <li class="row">
@@ -58,7 +65,7 @@ function Row({ app, choice }: { app: App; choice: Choice }) {
           <Icon name="crop" />
         </button>
       ) : <span />}
-      <button type="button" class="tool" aria-label={words.t("Remove {displayName}", { displayName: name })} title={words.t("Remove")} onClick={() => app.selection.remove(item.key)}>
+      <button type="button" class="tool" aria-label={words.t("Remove {displayName}", { displayName: name })} title={words.t("Remove")} onClick={remove}>
         <Icon name="close" />
       </button>
     </li>

@@ -1,7 +1,7 @@
 /** Files on their way: a row for each, with what is true of it, and what it all comes to. */
 
 import { useEffect, useRef } from "preact/hooks";
-import type { App } from "../app.js";
+import { isUnconnected, type App } from "../app.js";
 import { useChanges } from "../emitter.js";
 import { plainName } from "../format.js";
 import { total, type Transfer } from "../transfers/queue.js";
@@ -38,6 +38,9 @@ function rank(transfer: Transfer): number {
 
 function Head({ app }: { app: App }) {
   const { words, queue } = app;
+  const heading = useRef<HTMLHeadingElement>(null);
+  // The button that led here is gone.
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   const sum = total(queue.transfers);
   const settled = queue.settled;
   const files = words.n(sum.files, "{count} file", "{count} files");
@@ -51,7 +54,7 @@ function Head({ app }: { app: App }) {
   const [value, max] = sum.known && sum.bytes > 0 ? [sum.arrived, sum.bytes] : [sum.done, sum.files];
   return (
     <div class="total">
-      <h2>{title}</h2>
+      <h2 ref={heading} tabIndex={-1}>{title}</h2>
       <p>{parts.join(" · ")}</p>
       <progress class={settled && sum.failed === 0 ? "line good" : "line"} max={Math.max(1, max)} value={value} aria-label={words.t("All files")} />
     </div>
@@ -74,7 +77,7 @@ function Row({ app, transfer }: { app: App; transfer: Transfer }) {
         <Line transfer={transfer} words={words} />
       </span>
       <span class="does">
-        {state.kind === "failed" ? <button type="button" class="plain small" onClick={() => queue.retry(transfer)}>{words.t("Try again")}</button> : null}
+        {state.kind === "failed" && !isUnconnected(transfer) ? <button type="button" class="plain small" onClick={() => queue.retry(transfer)}>{words.t("Try again")}</button> : null}
         {transfer.carrier.pausable && transfer.active ? act(words.t("Pause"), "pause", () => queue.pause(transfer)) : null}
         {state.kind === "paused" ? act(words.t("Resume"), "play", () => queue.resume(transfer)) : null}
         {state.kind === "done" ? <span class="sign good"><Icon name="check" /></span> : act(state.kind === "failed" ? words.t("Remove") : words.t("Cancel"), "close", () => queue.cancel(transfer))}
@@ -140,9 +143,9 @@ export function SummaryFoot({ app }: { app: App }) {
   const unconnected = app.unconnected.length > 0;
   return (
     <footer class="foot" part="foot">
-      {app.room > 0 ? <button type="button" class="quiet" onClick={() => app.go("source")}>{words.t("Upload more")}</button> : null}
+      {app.room > 0 && !unconnected ? <button type="button" class="quiet" onClick={() => app.go("source")}>{words.t("Upload more")}</button> : null}
       <span class="grow" />
-      {unconnected ? <button type="button" class="primary" onClick={() => app.reconnect()}>{words.t("Connect your Dropbox again")}</button> : null}
+      {unconnected ? <button type="button" class="primary" onClick={() => app.reconnect()}>{words.t("Connect {providerName}", { providerName: "Dropbox" })}</button> : null}
       {settled && failed.length > 1 && !unconnected ? (
         <button type="button" class="plain" onClick={() => failed.forEach((transfer) => queue.retry(transfer))}>{words.t("Try all again")}</button>
       ) : null}

@@ -37,25 +37,47 @@ export function Thumb({ item, hidden }: { item: Item; hidden: boolean }) {
 /** Longest side of a drawn picture, in px: sharp where a screen has two for one. */
 const DRAWN = 192;
 
+let lastDrawn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Draws a small picture, once it is its turn: a browser decodes a photograph whole, and five
+ * hundred of them at once would take all memory there is.
+ */
+function drawInTurn(picture: Blob, place: () => HTMLCanvasElement | null): void {
+  const draw = async () => {
+    if (!place()) return;
+    const bitmap = await createImageBitmap(picture);
+    const canvas = place();
+    if (canvas) {
+      const scale = Math.min(1, DRAWN / Math.max(bitmap.width, bitmap.height));
+      canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+      canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+      const pen = canvas.getContext("2d");
+      if (pen) pen.imageSmoothingQuality = "high";
+      pen?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    }
+    bitmap.close();
+  };
+  // What cannot be shown leaves its place empty.
+  lastDrawn = lastDrawn.then(draw).catch(() => undefined);
+}
+
 /** A picture that the browser has. Drawn, because a page's policy may allow no `blob:` images. */
 function Drawn({ picture }: { picture: Blob }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     let gone = false;
-    createImageBitmap(picture).then((bitmap) => {
-      const place = canvas.current;
-      if (place && !gone) {
-        const scale = Math.min(1, DRAWN / Math.max(bitmap.width, bitmap.height));
-        place.width = Math.max(1, Math.round(bitmap.width * scale));
-        place.height = Math.max(1, Math.round(bitmap.height * scale));
-        const pen = place.getContext("2d");
-        if (pen) pen.imageSmoothingQuality = "high";
-        pen?.drawImage(bitmap, 0, 0, place.width, place.height);
-      }
-      bitmap.close();
-    }, () => undefined);
+    const place = canvas.current;
+    // Only what comes into sight is drawn.
+    const watch = new IntersectionObserver(([seen]) => {
+      if (!seen?.isIntersecting) return;
+      watch.disconnect();
+      drawInTurn(picture, () => (gone ? null : place));
+    });
+    if (place) watch.observe(place);
     return () => {
       gone = true;
+      watch.disconnect();
     };
   }, [picture]);
   return <span class="thumb photo" aria-hidden="true"><canvas ref={canvas} /></span>;

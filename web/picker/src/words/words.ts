@@ -3,7 +3,7 @@
  * is also how an integration replaces it (`customText`).
  */
 
-import { Formats } from "../format.js";
+import { Formats, plainName } from "../format.js";
 import type { Key } from "./en.js";
 
 export type Texts = Partial<Record<Key, string>>;
@@ -27,7 +27,11 @@ export class Words extends Formats {
   /** A text with its places filled in. */
   t(key: Key, values: Values = {}): string {
     const text = this.#custom[key] ?? this.#texts[key] ?? key;
-    return text.replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+    return text.replace(/\{(\w+)\}/g, (place, name: string) => {
+      const value = String(values[name] ?? place);
+      // Names of files stand in texts as they stand in lists: without marks that lie about them.
+      return name === "displayName" ? plainName(value) : value;
+    });
   }
 
   /** A text about a number, which is filled in as `{count}`. */

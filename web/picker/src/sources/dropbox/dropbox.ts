@@ -238,7 +238,7 @@ export class Dropbox extends Emitter implements Source {
     this.account = undefined;
     this.visit = { kind: "connect", auth, code, message };
     this.changed();
-    this.app.sourceChanged();
+    this.app.changed();
     if (code !== undefined) void loadReasons().then(() => this.changed());
     // Learns the server's time, so that the wait for this try does not hear of an earlier one.
     this.#cloud.status(undefined, { signal }).catch(() => undefined);
@@ -326,7 +326,7 @@ export class Dropbox extends Emitter implements Source {
     const status = await this.#cloud.status().catch(() => undefined);
     this.account = status?.dropbox.account;
     this.changed();
-    this.app.sourceChanged();
+    this.app.changed();
   }
 
   async signOut(): Promise<void> {
@@ -345,7 +345,7 @@ export class Dropbox extends Emitter implements Source {
     } catch (error) {
       if (!signal.aborted) this.#trouble(asRefusal(error), signal);
     }
-    this.app.sourceChanged();
+    this.app.changed();
   }
 
   // ---- Little things ----

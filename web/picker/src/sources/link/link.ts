@@ -78,7 +78,8 @@ export class Link extends Emitter implements Source {
       await app.take(item);
       if (app.selection.has(item.key)) {
         this.text = "";
-        app.go("selected");
+        // Who has gone elsewhere meanwhile stays there.
+        if (app.source.name === this.name && app.screen === "source") app.go("selected");
       }
     } catch (error) {
       await loadReasons();
