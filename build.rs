@@ -1,9 +1,9 @@
-//! Builds the picker widget (`web/picker`) by Node and Vite into the crate's own build folder, and
-//! lists the outcome for `src/http/widget` to embed. No bundle is kept in the repository.
+//! Builds the picker widget (`web/picker`) and the portal's pages (`web/portal`) by Node and Vite
+//! into the crate's own build folder, and lists the outcome for `src/http` to embed. No bundle is
+//! kept in the repository.
 //!
-//! Without Node, or without a network the first time, the crate builds all the same: the
-//! widget's routes then say that it is missing. Runs again when the widget's sources change, and
-//! only then.
+//! Without Node, or without a network the first time, the crate builds all the same: the routes
+//! then say what is missing. Runs again when the sources change, and only then.
 
 #![expect(
     clippy::expect_used,
@@ -16,38 +16,68 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// What the bundle is made of, below `web/picker`.
-const SOURCES: [&str; 4] = ["src", "build.mjs", "package.json", "package-lock.json"];
+/// One bundle: its name, which is its folder's below `web` as well, and what its build is told
+/// before the folder to write to.
+struct Bundle {
+    name: &'static str,
+    kind: &'static [&'static str],
+    sources: &'static [&'static str],
+}
+
+const BUNDLES: [Bundle; 2] = [
+    Bundle {
+        name: "picker",
+        kind: &["served"],
+        sources: &["src", "build.mjs", "package.json", "package-lock.json"],
+    },
+    Bundle {
+        name: "portal",
+        kind: &[],
+        sources: &[
+            "src",
+            "index.html",
+            "build.mjs",
+            "package.json",
+            "package-lock.json",
+        ],
+    },
+];
 
 fn main() {
-    let home =
-        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("web/picker");
+    let web = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("web");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
     println!("cargo::rerun-if-changed=build.rs");
-    for source in SOURCES {
-        println!("cargo::rerun-if-changed={}", home.join(source).display());
-    }
     println!("cargo::rerun-if-env-changed=BUILD_PICKER");
-    let bundle = out.join("picker");
-    let built = match build(&home, &bundle) {
-        Ok(()) => true,
-        Err(Missing(why)) => {
-            println!(
-                "cargo::warning=built without the picker: {why}. Everything else works; install \
-                 Node 20.19 or later (with npm) and build again"
-            );
-            false
+    let node = node();
+    for bundle in BUNDLES {
+        let home = web.join(bundle.name);
+        for source in bundle.sources {
+            println!("cargo::rerun-if-changed={}", home.join(source).display());
         }
-    };
-    fs::write(out.join("picker.rs"), listing(built.then_some(&*bundle)))
-        .expect("the build folder can be written");
+        let folder = out.join(bundle.name);
+        let built = node
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|()| build(&bundle, &home, &folder));
+        if let Err(Missing(why)) = &built {
+            println!(
+                "cargo::warning=built without the {}: {why}. Everything else works; install \
+                 Node 20.19 or later (with npm) and build again",
+                bundle.name
+            );
+        }
+        let listed = listing(built.is_ok().then_some(&*folder));
+        fs::write(out.join(format!("{}.rs", bundle.name)), listed)
+            .expect("the build folder can be written");
+    }
 }
 
 /// Why there is no bundle, where that is nobody's mistake.
+#[derive(Clone)]
 struct Missing(String);
 
-/// Makes the bundle.
-fn build(home: &Path, bundle: &Path) -> Result<(), Missing> {
+/// Whether there is a Node that can build.
+fn node() -> Result<(), Missing> {
     if env::var("BUILD_PICKER").is_ok_and(|wish| wish == "no") {
         return Err(Missing("BUILD_PICKER=no".to_owned()));
     }
@@ -61,16 +91,22 @@ fn build(home: &Path, bundle: &Path) -> Result<(), Missing> {
     if !is_new_enough(&version) {
         return Err(Missing(format!("node {version} is too old")));
     }
+    Ok(())
+}
+
+/// Makes a bundle in `folder`.
+fn build(bundle: &Bundle, home: &Path, folder: &Path) -> Result<(), Missing> {
     install(home)?;
     let status = Command::new("node")
-        .args(["build.mjs", "served"])
-        .arg(bundle)
+        .arg("build.mjs")
+        .args(bundle.kind)
+        .arg(folder)
         .current_dir(home)
         .status();
     // The sources are ours: that they do not build is a mistake, and stops here.
     assert!(
         matches!(&status, Ok(status) if status.success()),
-        "the picker in {} does not build: {status:?}",
+        "{} does not build: {status:?}",
         home.display()
     );
     Ok(())
@@ -142,27 +178,34 @@ fn look_again_for_node() {
     }
 }
 
-/// The bundle's files as Rust: `None` without a bundle, else names and bytes.
-fn listing(bundle: Option<&Path>) -> String {
-    let Some(bundle) = bundle else {
+/// The bundle's files as Rust: `None` without a bundle, else their paths within it, and bytes.
+fn listing(folder: Option<&Path>) -> String {
+    let Some(folder) = folder else {
         return "None".to_owned();
     };
-    let files = fs::read_dir(bundle).expect("the bundle was just made");
-    let mut names: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
-    names.sort();
+    let mut paths = Vec::new();
+    collect(folder, &mut paths);
+    paths.sort();
     let mut text = "Some(&[\n".to_owned();
-    for path in names {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for path in paths {
+        let name = path.strip_prefix(folder).unwrap_or(&path).display();
         writeln!(
             text,
-            "    ({name:?}, include_bytes!({:?}) as &[u8]),",
+            "    ({:?}, include_bytes!({:?}) as &[u8]),",
+            name.to_string().replace('\\', "/"),
             path.display().to_string()
         )
         .expect("text can be written");
     }
     text + "])\n"
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for file in fs::read_dir(folder).expect("the bundle was just made").flatten() {
+        let path = file.path();
+        match path.is_dir() {
+            true => collect(&path, paths),
+            false => paths.push(path),
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod metrics;
 mod openapi;
 mod patience;
 mod picks;
+mod portal;
 mod prefetch;
 mod problem;
 mod request_id;
@@ -94,6 +95,9 @@ fn routes(config: &mut ServiceConfig) {
         // The picker widget, for the unmodified filestack-js and by our own loader.
         .route("/picker/{version}/{script}", get().to(widget::script))
         .route("/longshore.js", get().to(widget::loader))
+        // The developer portal's pages.
+        .route("/portal", get().to(portal::serve))
+        .route("/portal/{path:.*}", get().to(portal::serve))
         // The demo's page and its sample subscriber.
         .configure(demo::routes)
         // Whoever watches over the process.
