@@ -39,4 +39,5 @@ lint: web
 ## Type-check and lint the web parts.
 web:
 	cd web/picker && npm ci --no-audit --no-fund --loglevel=error
+	cd web/portal && npm ci --no-audit --no-fund --loglevel=error
 	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent check

@@ -2,10 +2,10 @@ import js from "@eslint/js";
 import globals from "globals";
 import tseslint from "typescript-eslint";
 
-const TYPESCRIPT = ["picker/src/**/*.{ts,tsx}", "picker/tests/**/*.ts"];
+const TYPESCRIPT = ["{picker,portal}/src/**/*.{ts,tsx}", "{picker,portal}/tests/**/*.ts"];
 
 export default [
-  { ignores: ["node_modules/", "picker/node_modules/", "picker/dist/"] },
+  { ignores: ["node_modules/", "{picker,portal}/node_modules/", "picker/dist/"] },
   js.configs.recommended,
   {
     rules: {
@@ -27,7 +27,7 @@ export default [
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: TYPESCRIPT })),
   {
     files: TYPESCRIPT,
-    languageOptions: { parserOptions: { project: "./picker/tsconfig.json", tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: ["./picker/tsconfig.json", "./portal/tsconfig.json"], tsconfigRootDir: import.meta.dirname } },
     rules: {
       "no-restricted-syntax": ["error", { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "write text" }],
       // Numbers in texts and in styles are what they look like.
@@ -40,5 +40,5 @@ export default [
     },
   },
   { files: ["demo/**/*.js", "connect/**/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["tests/**/*.mjs", "picker/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  { files: ["tests/**/*.mjs", "{picker,portal}/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

@@ -1,0 +1,3 @@
+/** What the bundler takes in beside scripts. */
+
+declare module "*.css";

@@ -1,0 +1,29 @@
+/** An application's pages: loads it, and says which page is shown. */
+
+import { useMemo } from "preact/hooks";
+import { get } from "../api/client.js";
+import type { Application } from "../api/shapes.js";
+import { useLoaded } from "../loading.js";
+import { Ghosts, Trouble } from "../parts/notice.js";
+import type { Place } from "../router.js";
+import { CurrentContext } from "../session.js";
+import { Missing } from "./missing.js";
+import { Overview } from "./overview.js";
+
+export function InApplication({ apikey, here }: { apikey: string; here: Place }) {
+  const loaded = useLoaded(apikey, () => get<Application>(`/applications/${encodeURIComponent(apikey)}`));
+  const { value, set } = loaded;
+  const current = useMemo(() => value && { application: value, set }, [value, set]);
+  if (!current) return loaded.trouble ? <Trouble text={loaded.trouble} again={() => void loaded.again()} /> : <Ghosts />;
+  return (
+    <CurrentContext.Provider value={current}>
+      <Shown here={here} />
+    </CurrentContext.Provider>
+  );
+}
+
+function Shown({ here }: { here: Place }) {
+  const page = here.parts[2] ?? "";
+  if (page === "" && here.parts.length === 2) return <Overview />;
+  return <Missing />;
+}
