@@ -1,5 +1,6 @@
 /** An application's pages: loads it, and says which page is shown. */
 
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { get } from "../api/client.js";
 import type { Application } from "../api/shapes.js";
@@ -7,8 +8,11 @@ import { useLoaded } from "../loading.js";
 import { Ghosts, Trouble } from "../parts/notice.js";
 import type { Place } from "../router.js";
 import { CurrentContext } from "../session.js";
+import { Credentials } from "./credentials.js";
+import { Dropbox } from "./dropbox.js";
 import { Missing } from "./missing.js";
 import { Overview } from "./overview.js";
+import { Security } from "./security.js";
 
 export function InApplication({ apikey, here }: { apikey: string; here: Place }) {
   const loaded = useLoaded(apikey, () => get<Application>(`/applications/${encodeURIComponent(apikey)}`));
@@ -22,8 +26,16 @@ export function InApplication({ apikey, here }: { apikey: string; here: Place })
   );
 }
 
+/** Pages that have no address below their own. */
+const PAGES: Record<string, () => ComponentChildren> = {
+  "": Overview,
+  credentials: Credentials,
+  dropbox: Dropbox,
+  security: Security,
+};
+
 function Shown({ here }: { here: Place }) {
-  const page = here.parts[2] ?? "";
-  if (page === "" && here.parts.length === 2) return <Overview />;
-  return <Missing />;
+  const [, , page = "", below] = here.parts;
+  const Plain = below === undefined && Object.hasOwn(PAGES, page) ? PAGES[page] : undefined;
+  return Plain ? <Plain key={page} /> : <Missing />;
 }
