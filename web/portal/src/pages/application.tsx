@@ -9,10 +9,17 @@ import { Ghosts, Trouble } from "../parts/notice.js";
 import type { Place } from "../router.js";
 import { CurrentContext } from "../session.js";
 import { Credentials } from "./credentials.js";
+import { Deliveries } from "./deliveries.js";
 import { Dropbox } from "./dropbox.js";
+import { Events } from "./events.js";
+import { Files } from "./files.js";
+import { Log } from "./log.js";
+import { Members } from "./members.js";
 import { Missing } from "./missing.js";
 import { Overview } from "./overview.js";
 import { Security } from "./security.js";
+import { Usage } from "./usage.js";
+import { Webhooks } from "./webhooks.js";
 
 export function InApplication({ apikey, here }: { apikey: string; here: Place }) {
   const loaded = useLoaded(apikey, () => get<Application>(`/applications/${encodeURIComponent(apikey)}`));
@@ -26,16 +33,28 @@ export function InApplication({ apikey, here }: { apikey: string; here: Place })
   );
 }
 
-/** Pages that have no address below their own. */
-const PAGES: Record<string, () => ComponentChildren> = {
+type Draw = (props: { here: Place }) => ComponentChildren;
+
+/** Each page by its address. */
+const PAGES: Record<string, Draw> = {
   "": Overview,
   credentials: Credentials,
   dropbox: Dropbox,
   security: Security,
+  webhooks: Webhooks,
+  deliveries: Deliveries,
+  events: Events,
+  files: Files,
+  usage: Usage,
+  members: Members,
+  log: Log,
 };
+/** Lists, of which one thing opens below its own address. */
+const LISTS = ["deliveries", "events", "files"];
 
 function Shown({ here }: { here: Place }) {
-  const [, , page = "", below] = here.parts;
-  const Plain = below === undefined && Object.hasOwn(PAGES, page) ? PAGES[page] : undefined;
-  return Plain ? <Plain key={page} /> : <Missing />;
+  const [, , page = ""] = here.parts;
+  const deep = here.parts.length - (LISTS.includes(page) ? 1 : 0);
+  const Drawn = deep <= 3 && Object.hasOwn(PAGES, page) ? PAGES[page] : undefined;
+  return Drawn ? <Drawn key={page} here={here} /> : <Missing />;
 }
