@@ -1,6 +1,6 @@
 /** Which page the address shows, and whether somebody is signed in to see it. */
 
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useErrorBoundary, useMemo, useState } from "preact/hooks";
 import { began, get, isOver, knock, whenSignedOut, words } from "./api/client.js";
 import type { Application, Page as Listed, Session } from "./api/shapes.js";
 import { useLoaded } from "./loading.js";
@@ -89,6 +89,9 @@ function Inside({ here, session, setSession }: { here: Place; session: Session; 
 
 function Shown({ here }: { here: Place }) {
   const [page, apikey] = here.parts;
+  const [fault, forget] = useErrorBoundary();
+  useEffect(forget, [here.path]);
+  if (fault) return <Trouble text={words(fault)} again={forget} />;
   if (page === undefined) return <Applications />;
   if (page === "new" && here.parts.length === 1) return <NewApplication />;
   if (page === "account" && here.parts.length === 1) return <Account />;

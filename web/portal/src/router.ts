@@ -55,7 +55,10 @@ export function filter(changes: Record<string, string>): void {
 
 /** Where to return to after signing in; nothing that leads out of the portal. */
 export function wayBack(wanted: string | null): string {
-  return wanted?.startsWith(`${HOME}/`) ? wanted : HOME;
+  const base = "http://here.invalid";
+  if (!wanted || !URL.canParse(wanted, base)) return HOME;
+  const { origin, pathname, search } = new URL(wanted, base);
+  return origin === base && pathname.startsWith(`${HOME}/`) ? pathname + search : HOME;
 }
 
 function follow(event: MouseEvent): void {

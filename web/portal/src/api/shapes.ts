@@ -138,7 +138,7 @@ export interface StoredFile {
   content_hash: string;
   width: number | null;
   height: number | null;
-  upload_tags: Record<string, string>;
+  upload_tags: Record<string, string> | null;
   source_path: string;
   source_rev: string;
   version: number;

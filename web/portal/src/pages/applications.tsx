@@ -34,12 +34,12 @@ function Table({ applications }: { applications: Application[] }) {
   return (
     <div class="scroll">
       <table>
-        <thead><tr><th>Name</th><th>API key</th><th class="wide-only">Dropbox app</th><th class="wide-only">Security</th><th>Your role</th></tr></thead>
+        <thead><tr><th>Name</th><th class="wide-only">API key</th><th class="wide-only">Dropbox app</th><th class="wide-only">Security</th><th>Your role</th></tr></thead>
         <tbody>
           {applications.map((one) => (
             <tr key={one.apikey}>
               <td class="name"><a href={at(one.apikey)} data-row><bdi>{plainName(one.name)}</bdi></a></td>
-              <td><Id>{one.apikey}</Id></td>
+              <td class="wide-only"><Id>{one.apikey}</Id></td>
               <td class="wide-only">{one.dropbox_app_key ? <Id>{one.dropbox_app_key}</Id> : <span class="faint">the server's</span>}</td>
               <td class="wide-only">{one.security ? "on" : <span class="faint">off</span>}</td>
               <td>{one.role}</td>

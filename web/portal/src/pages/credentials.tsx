@@ -14,9 +14,9 @@ import { When } from "../parts/when.js";
 import { reason, useApplication, useKnown } from "../session.js";
 
 export const ROLES: [Role, string][] = [
-  ["viewer", "viewer: sees everything but secrets"],
-  ["developer", "developer: also changes settings and webhooks"],
-  ["owner", "owner: also manages members and tokens"],
+  ["viewer", "viewer: sees all but secrets"],
+  ["developer", "developer: also changes settings"],
+  ["owner", "owner: also members and tokens"],
 ];
 
 export function Credentials() {

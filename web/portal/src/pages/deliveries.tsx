@@ -62,7 +62,7 @@ function columns(apikey: string, search: string, endpoints: Endpoint[] | undefin
     { name: "File", wide: true, roomy: true, cell: (one) => (one.handle ? <Id>{one.handle}</Id> : <span class="faint">none</span>) },
     { name: "Endpoint", wide: true, roomy: true, cell: (one) => <Id text={url(one.endpoint_id) ?? String(one.endpoint_id)} short>{hostOf(url(one.endpoint_id)) ?? one.endpoint_id}</Id> },
     { name: "Attempts", cell: (one) => <Marks delivery={one} /> },
-    { name: "State", cell: (one) => <StateOf delivery={one} /> },
+    { name: "State", wide: true, cell: (one) => <StateOf delivery={one} /> },
     { name: "Answer", wide: true, cell: (one) => one.last_status ?? <span class="faint">none</span> },
     { name: "Next", wide: true, roomy: true, cell: (one) => <When at={one.next_at} never="–" /> },
   ];

@@ -75,12 +75,12 @@ function FilePanel({ handle, close }: { handle: string; close: string }) {
 }
 
 function Facts({ file }: { file: StoredFile }) {
-  const tags = Object.entries(file.upload_tags);
+  const tags = Object.entries(file.upload_tags ?? {});
   return (
     <dl class="facts">
       <dt>Handle</dt><dd><Id>{file.handle}</Id></dd>
       <dt>Type</dt><dd>{plainName(file.mimetype)}</dd>
-      <dt>Size</dt><dd>{formats.size(file.size)}, {formats.number(file.size)} bytes</dd>
+      <dt>Size</dt><dd>{formats.size(file.size)}{file.size >= 1000 && `, ${formats.number(file.size)} bytes`}</dd>
       {file.width !== null && file.height !== null && <><dt>Picture</dt><dd>{file.width} × {file.height}</dd></>}
       <dt>From</dt><dd>{file.client}{file.source_path && <>: <bdi>{plainName(file.source_path)}</bdi></>}</dd>
       <dt>Kept</dt><dd>{file.kind === "stored" ? "in the storage" : "in Dropbox"}, {file.access}</dd>

@@ -17,6 +17,7 @@ export function Log() {
     <Page title="Changes" intro="Who changed what, the newest first. Secrets are never in it." calls={[{ path }]} wide>
       <PagedTable
         label="Changes"
+        still
         paged={paged}
         name={(one) => one.id}
         columns={[

@@ -66,7 +66,7 @@ function Applications({ here, apikey }: { here: Place; apikey: string | undefine
           </li>
         ))}
       </ul>
-      {session.account.operator && <a class="app more" href={`${HOME}/new`}>New application</a>}
+      {session.account.operator && <a class="app new" href={`${HOME}/new`}>New application</a>}
     </div>
   );
 }

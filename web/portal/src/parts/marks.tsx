@@ -20,13 +20,14 @@ export function marksOf(delivery: Pick<Delivery, "attempts" | "manual" | "state"
   const left: Mark = state === "pending" ? "due" : "none";
   // Attempts by hand do not use up the schedule.
   const open = Math.max(USUAL - Math.max(attempts - delivery.manual, 0), 0);
-  const rest = Array.from({ length: state === "pending" && open === 0 ? 1 : open }, () => left);
+  // A pending one is owed one more attempt at least; an ended one fills the four.
+  const rest = Array.from({ length: state === "pending" ? Math.max(open, 1) : Math.max(USUAL - made.length, 0) }, () => left);
   return [...made.slice(-MOST), ...rest].slice(0, MOST);
 }
 
 export function Marks({ delivery }: { delivery: Delivery }) {
   const next = delivery.next_at === null ? "" : `, next ${exact(delivery.next_at)}`;
-  const words = `${counted(delivery.attempts, "attempt")}${next}`;
+  const words = `${delivery.state}, ${counted(delivery.attempts, "attempt")}${next}`;
   return (
     <span class="marks" role="img" aria-label={words} title={words}>
       {marksOf(delivery).map((mark, index) => <i key={index} class={mark} />)}

@@ -23,15 +23,17 @@ function kindOf<T>(column: Column<T>): string {
   return [column.kind, column.wide && "wide-only"].filter(Boolean).join(" ");
 }
 
-export function Table<T>({ label, columns, items, name, chosen }: {
+export function Table<T>({ label, columns, items, name, chosen, still = false }: {
   label: string;
   columns: Column<T>[];
   items: T[];
   name: (item: T) => string | number;
   chosen?: string | undefined;
+  /** Its rows hold nothing that takes the focus: the keyboard scrolls it as a whole. */
+  still?: boolean;
 }) {
   return (
-    <div class="scroll">
+    <div class="scroll" {...(still ? { tabIndex: 0, role: "region", "aria-label": label } : {})}>
       <table aria-label={label}>
         <thead>
           <tr>{columns.map((column) => <th key={column.name} scope="col" class={kindOf(column)}>{column.name}</th>)}</tr>
@@ -56,6 +58,7 @@ export function PagedTable<T>({ paged, empty, ...table }: {
   columns: Column<T>[];
   name: (item: T) => string | number;
   chosen?: string | undefined;
+  still?: boolean;
 }) {
   const { items } = paged;
   return (
