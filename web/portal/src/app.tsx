@@ -89,7 +89,7 @@ function Inside({ here, session, setSession }: { here: Place; session: Session; 
 
 function Shown({ here }: { here: Place }) {
   const [page, apikey] = here.parts;
-  const [fault, forget] = useErrorBoundary();
+  const [fault, forget] = useErrorBoundary() as [unknown, () => void];
   useEffect(forget, [here.path]);
   if (fault) return <Trouble text={words(fault)} again={forget} />;
   if (page === undefined) return <Applications />;
