@@ -201,7 +201,10 @@ fn listing(folder: Option<&Path>) -> String {
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
-    for file in fs::read_dir(folder).expect("the bundle was just made").flatten() {
+    for file in fs::read_dir(folder)
+        .expect("the bundle was just made")
+        .flatten()
+    {
         let path = file.path();
         match path.is_dir() {
             true => collect(&path, paths),

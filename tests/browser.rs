@@ -6,10 +6,13 @@
     reason = "a failing test should stop where it fails"
 )]
 
+#[path = "support/node.rs"]
+mod node;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What plays the person's Dropbox. The scripts know these names.
@@ -189,10 +192,10 @@ fn run(script: &str) {
     // One browser at a time: several would fight for the processors and miss their deadlines.
     static BROWSER: Mutex<()> = Mutex::new(());
     let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
-    prepare_node();
+    node::prepare();
     let mut demo = Demo::start();
     let output = Command::new("node")
-        .arg(web().join(format!("tests/{script}.mjs")))
+        .arg(node::web().join(format!("tests/{script}.mjs")))
         .arg(&demo.url)
         // For scripts that start and end processes of their own.
         .env("LONGSHORE", env!("CARGO_BIN_EXE_longshore"))
@@ -279,31 +282,4 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn web() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("web")
-}
-
-/// Installs the browser's driver when it is missing or older than the lock file.
-fn prepare_node() {
-    static READY: OnceLock<()> = OnceLock::new();
-    READY.get_or_init(|| {
-        let chromium = std::env::var("CHROMIUM").unwrap_or("/usr/bin/chromium".to_owned());
-        assert!(
-            Path::new(&chromium).exists(),
-            "chromium is needed: apt-get install chromium, or name another with CHROMIUM=…"
-        );
-        let changed = |path: &str| web().join(path).metadata().and_then(|m| m.modified()).ok();
-        let installed = changed("node_modules/.package-lock.json");
-        if installed.is_some() && installed >= changed("package-lock.json") {
-            return;
-        }
-        let npm = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-            .current_dir(web())
-            .status()
-            .expect("npm is needed: apt-get install nodejs npm");
-        assert!(npm.success(), "npm ci failed");
-    });
 }
