@@ -3,6 +3,7 @@
 // --pictures, every page is also kept as a picture, in both sizes and schemes.
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -146,6 +147,65 @@ async function deliver(page, apikey) {
   assert.match(page.url(), /state=exhausted/);
 }
 
+/** New deliveries wait for a click, and rows are gone through by keys. @param {Page} page @param {string} apikey */
+async function watch(page, apikey) {
+  await page.goto(`${SERVER}/portal/apps/${apikey}/deliveries`);
+  await page.locator("tbody tr").first().waitFor();
+  for (const name of ["ebb", "flood"]) {
+    await page.request.post(`${SERVER}/api/store/S3?key=${apikey}&filename=${name}.txt`, { data: name, headers: { "Content-Type": "text/plain" } });
+  }
+  await page.getByRole("button", { name: "2 new" }).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 1, "rows moved by themselves");
+  await page.getByRole("button", { name: "2 new" }).click();
+  await page.locator("tbody tr").nth(2).waitFor();
+  await page.locator("main h1").focus();
+  const held = () => page.evaluate(() => [...document.querySelectorAll("[data-row]")].indexOf(/** @type {Element} */ (document.activeElement)));
+  for (const [key, row] of /** @type {const} */ ([["ArrowDown", 0], ["ArrowDown", 1], ["ArrowDown", 2], ["ArrowDown", 2], ["ArrowUp", 1]])) {
+    await page.keyboard.press(key);
+    assert.equal(await held(), row, `${key} leads to row ${row}`);
+  }
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), "SELECT");
+}
+
+/** The code that an authenticator app shows now (RFC 6238). @param {string} secret */
+function codeNow(secret) {
+  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const mac = createHmac("sha1", key).update(step).digest();
+  const at = (mac.at(-1) ?? 0) & 15;
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+/** With a second factor a password alone opens nothing. @param {Page} guest @param {string} email */
+async function secondFactor(guest, email) {
+  await guest.goto(`${SERVER}/portal/account`);
+  await guest.getByLabel("Your password", { exact: true }).fill(VIEWER_PASSWORD);
+  await guest.getByRole("button", { name: "Set it up" }).click();
+  const secret = await guest.getByLabel("Secret for the authenticator app", { exact: true }).textContent();
+  await guest.getByLabel("Code that the app shows", { exact: true }).fill(codeNow(secret ?? ""));
+  await guest.getByRole("button", { name: "Switch it on" }).click();
+  const codes = (await guest.getByRole("dialog").getByLabel("Recovery codes", { exact: true }).textContent() ?? "").split("\n");
+  assert.equal(codes.length, 10);
+  await check(guest, "recovery codes");
+  await guest.getByRole("button", { name: "I have kept them" }).click();
+  await guest.getByRole("button", { name: "Sign out" }).click();
+  await signIn(guest, email, VIEWER_PASSWORD);
+  await guest.getByLabel("Code", { exact: true }).fill("000000");
+  await guest.getByRole("button", { name: "Sign in" }).click();
+  await guest.getByRole("alert").waitFor();
+  await check(guest, "the second step");
+  await guest.getByLabel("Code", { exact: true }).fill(codes[0] ?? "");
+  await guest.getByRole("button", { name: "Sign in" }).click();
+  await guest.getByRole("heading", { name: "Applications" }).waitFor();
+  await guest.goto(`${SERVER}/portal/account`);
+  await guest.getByLabel("Your password", { exact: true }).fill(VIEWER_PASSWORD);
+  await guest.getByRole("button", { name: "Switch it off" }).click();
+  await guest.getByRole("button", { name: "Set it up" }).waitFor();
+}
+
 /** The signature in the page is the one that the server takes. @param {Page} page @param {string} apikey @param {string} secret */
 async function sign(page, apikey, secret) {
   await page.goto(`${SERVER}/portal/apps/${apikey}/security`);
@@ -264,11 +324,13 @@ await inBrowser("portal", async (context) => {
   const made = await setUp(page, hook.url);
   apikey = made.apikey;
   await deliver(page, apikey);
+  await watch(page, apikey);
   await sign(page, apikey, made.secret);
   const other = await /** @type {import("playwright-core").Browser} */ (context.browser()).newContext();
   const guest = await other.newPage();
   email = await invite(page, guest, apikey);
   await view(guest, apikey);
+  await secondFactor(guest, email);
   await guest.getByRole("button", { name: "Sign out" }).click();
   await guest.getByRole("heading", { name: "Sign in" }).waitFor();
 }, { reducedMotion: "reduce" });

@@ -23,7 +23,7 @@ export function Log() {
         columns={[
           { name: "Time", cell: (one) => <When at={one.at} /> },
           { name: "Who", kind: "name", cell: (one) => <bdi>{plainName(one.actor)}</bdi> },
-          { name: "What", cell: (one) => one.action },
+          { name: "What", kind: "name", cell: (one) => one.action },
           { name: "Of", kind: "name", wide: true, cell: (one) => <bdi>{plainName(one.subject)}</bdi> },
           { name: "Detail", kind: "name", wide: true, cell: (one) => <bdi>{plainName(one.detail)}</bdi> },
         ]}

@@ -2,7 +2,6 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Icon } from "../../../picker/src/views/icons.js";
 import { ask } from "../api/client.js";
 import { plainName } from "../format.js";
 import { useDoing } from "../loading.js";
@@ -28,8 +27,12 @@ const PAGES: [path: string, name: string][] = [
 
 export function Frame({ here, children }: { here: Place; children: ComponentChildren }) {
   const [open, setOpen] = useState(false);
+  const known = useKnown().applications !== undefined;
   const apikey = here.parts[0] === "apps" ? here.parts[1] : undefined;
-  useEffect(() => setOpen(false), [here.path]);
+  useEffect(() => {
+    setOpen(false);
+    document.querySelector("#side .pages [aria-current]")?.scrollIntoView({ block: "nearest" });
+  }, [here.path, known]);
   return (
     <div class="portal">
       <a class="skip" href="#content">To the content</a>
@@ -101,7 +104,7 @@ function Person({ here }: { here: Place }) {
       <button type="button" class="quiet small" disabled={doing.busy} onClick={() => void leave()}>Sign out</button>
       {doing.trouble && <p class="bad">{doing.trouble}</p>}
       <button type="button" class="tool" title="Keys" aria-label="Keys" onClick={() => dispatchEvent(new Event("longshore-keys"))}>
-        <Icon name="list" />
+        <kbd>?</kbd>
       </button>
     </div>
   );
