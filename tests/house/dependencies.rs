@@ -22,7 +22,11 @@ fn every_dependency_has_a_reason_and_every_reason_a_dependency() {
     for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
         used.extend(names(manifest.get(section)));
     }
-    for manifest in ["web/package.json", "web/picker/package.json"] {
+    for manifest in [
+        "web/package.json",
+        "web/picker/package.json",
+        "web/portal/package.json",
+    ] {
         let package: serde_json::Value = serde_json::from_str(&read(manifest)).unwrap();
         for section in ["dependencies", "devDependencies", "peerDependencies"] {
             let packages = package[section].as_object();
