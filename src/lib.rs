@@ -4,7 +4,8 @@
 //! `access` who is calling; `connections` holds the person's consent to their Dropbox and
 //! `dropbox` speaks its wire; `picking` browses, copies, records and announces, keeping the
 //! bytes in `storage`, the file in `files` and what happened in `events`, all on `database`;
-//! `uploading` takes what clients send from their devices and ends the same way;
+//! `uploading` takes what clients send from their devices and ends the same way; `leases` says
+//! which node does the work of both;
 //! `webhooks` tells the subscribers through `outbound`; `retention` removes what is old.
 //! `sandbox` is a simulated Dropbox that uses nothing of ours. `config` gathers the settings,
 //! `app` puts everything together.
@@ -22,6 +23,7 @@ pub mod events;
 pub mod figures;
 pub mod files;
 pub mod http;
+pub mod leases;
 pub mod outbound;
 pub mod picking;
 pub mod retention;

@@ -36,6 +36,7 @@ const PLAN: &[(&str, &[&str])] = &[
         ],
     ),
     ("events", &["clock", "database", "access", "files"]),
+    ("leases", &["clock", "database", "access", "files"]),
     (
         "picking",
         &[
@@ -48,12 +49,14 @@ const PLAN: &[(&str, &[&str])] = &[
             "storage",
             "files",
             "events",
+            "leases",
         ],
     ),
     (
         "uploading",
         &[
             "clock", "figures", "database", "outbound", "access", "storage", "files", "events",
+            "leases",
         ],
     ),
     (

@@ -5,7 +5,7 @@
 //! or of subscribers.
 //!
 //! Uses `clock`, `database`, `access`, `storage`, `dropbox`, `connections`. Used by `events`,
-//! `picking`, `http`.
+//! `leases`, `picking`, `uploading`, `http`.
 
 mod catalog;
 pub mod claims;

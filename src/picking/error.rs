@@ -6,6 +6,7 @@ use crate::connections::ConnectionError;
 use crate::database::DatabaseError;
 use crate::dropbox::DropboxError;
 use crate::files::{BadOption, FileError};
+use crate::leases::LeaseError;
 use crate::storage::StorageError;
 
 /// Why a file was not picked. Nothing became visible and no event was recorded.
@@ -109,5 +110,15 @@ impl From<FileError> for PickError {
 impl From<BadOption> for PickError {
     fn from(error: BadOption) -> Self {
         Self::Invalid(error.to_string())
+    }
+}
+
+impl From<LeaseError> for PickError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost => Self::LeaseLost,
+            LeaseError::Place(error) => error.into(),
+            LeaseError::Database(error) => Self::Database(error),
+        }
     }
 }

@@ -18,7 +18,8 @@ use crate::access::ApplicationId;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Tx};
 use crate::files::Handle;
-use crate::files::claims::{self, Ground, Place};
+use crate::files::claims::Ground;
+use crate::leases::{Leases, Seen, Table};
 
 /// How a pick stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +57,13 @@ impl Entry {
 pub(super) struct Ledger {
     database: Database,
     clock: Clock,
-    /// Names this process among all that share the database.
-    owner: String,
-    lease: Duration,
+    leases: Leases,
 }
 
-/// How long a key is held for a copy at most.
-const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const TABLE: Table = Table {
+    name: "picks",
+    at_work: 0,
+};
 
 /// In the place of a size that is not known yet.
 const UNKNOWN: i64 = -1;
@@ -73,10 +74,9 @@ const COLUMNS: &str = "id, application_id, connection_id, source_path, request, 
 impl Ledger {
     pub fn new(database: Database, clock: Clock, lease: Duration) -> Self {
         Self {
+            leases: Leases::new(TABLE, lease, database.clone(), clock.clone()),
             database,
             clock,
-            owner: crate::access::random_name(16),
-            lease,
         }
     }
 
@@ -95,7 +95,7 @@ impl Ledger {
         self.database
             .write(move |tx| {
                 async move {
-                    let (now, until) = me.lease();
+                    let (now, until) = me.leases.span();
                     let added = sqlx::query(
                         "INSERT INTO picks (application_id, session_hash, connection_id, dedup, \
                          source_path, request, handle, attempts, lease_owner, lease_until, \
@@ -110,7 +110,7 @@ impl Ledger {
                     .bind(request.path.clone())
                     .bind(text.clone())
                     .bind(handle.as_str().to_owned())
-                    .bind(me.owner.clone())
+                    .bind(me.leases.owner().to_owned())
                     .bind(until)
                     .bind(now)
                     .bind(picker)
@@ -134,30 +134,33 @@ impl Ledger {
     /// Takes over a pick whose lease has run out, or that failed and is asked for again.
     /// Answers whether it is ours now.
     pub async fn take_over(&self, entry: &Entry) -> Result<bool, PickError> {
-        let (me, entry) = (self.clone(), entry.clone());
-        let was = entry.state == State::Failed;
+        let (me, id) = (self.clone(), entry.id);
+        let seen = Seen {
+            id,
+            state: match entry.state {
+                State::Failed => 2,
+                _ => TABLE.at_work,
+            },
+            attempts: entry.attempts,
+            lease_until: entry.lease_until,
+        };
+        // A failed pick that is asked for again starts counting anew.
+        let attempts = match entry.state {
+            State::Failed => 1,
+            _ => entry.attempts + 1,
+        };
         self.database
             .write(move |tx| {
                 async move {
-                    let (now, until) = me.lease();
-                    // The count of attempts is the fence: of two nodes that try, one finds it
-                    // changed. A failed pick that is asked for again starts counting anew.
-                    let taken = sqlx::query(
-                        "UPDATE picks SET lease_owner = $1, lease_until = $2, updated_at = $3, \
-                         attempts = $4, state = 0 \
-                         WHERE id = $5 AND attempts = $6 AND lease_until = $7 AND state = $8",
-                    )
-                    .bind(me.owner.clone())
-                    .bind(until)
-                    .bind(now)
-                    .bind(if was { 1 } else { entry.attempts + 1 })
-                    .bind(entry.id)
-                    .bind(entry.attempts)
-                    .bind(entry.lease_until)
-                    .bind(if was { 2_i64 } else { 0 })
-                    .execute(tx)
-                    .await?;
-                    Ok::<_, PickError>(taken.rows_affected() == 1)
+                    if !me.leases.take(tx, seen, attempts).await? {
+                        return Ok(false);
+                    }
+                    sqlx::query("UPDATE picks SET updated_at = $1 WHERE id = $2")
+                        .bind(me.clock.now_ms())
+                        .bind(id)
+                        .execute(tx)
+                        .await?;
+                    Ok::<_, PickError>(true)
                 }
                 .boxed()
             })
@@ -166,32 +169,11 @@ impl Ledger {
 
     /// Says that we still work on a pick, and how far we are; `false` when it is ours no more.
     pub async fn renew(&self, id: i64, copied: u64, size: Option<u64>) -> Result<bool, PickError> {
-        let me = self.clone();
         let copied = i64::try_from(copied).unwrap_or(i64::MAX);
         let size = size.map_or(UNKNOWN, |size| i64::try_from(size).unwrap_or(i64::MAX));
-        // By connections that no crowd of requests can take: a copy must not lose its lease to it.
-        self.database
-            .reserved()
-            .write(move |tx| {
-                async move {
-                    let (now, until) = me.lease();
-                    let done = sqlx::query(
-                        "UPDATE picks SET lease_until = $1, updated_at = $2, copied = $3, \
-                         size = $4 WHERE id = $5 AND lease_owner = $6 AND state = 0",
-                    )
-                    .bind(until)
-                    .bind(now)
-                    .bind(copied)
-                    .bind(size)
-                    .bind(id)
-                    .bind(me.owner)
-                    .execute(tx)
-                    .await?;
-                    Ok::<_, PickError>(done.rows_affected() == 1)
-                }
-                .boxed()
-            })
-            .await
+        let numbers = vec![self.clock.now_ms(), copied, size];
+        let also = &["updated_at", "copied", "size"];
+        Ok(self.leases.renew(id, also, numbers).await?)
     }
 
     /// Marks a pick as done, inside the transaction that records its file and event.
@@ -214,7 +196,7 @@ impl Ledger {
         .bind(i64::try_from(size).unwrap_or(i64::MAX))
         .bind(rev.to_owned())
         .bind(id)
-        .bind(self.owner.clone())
+        .bind(self.leases.owner().to_owned())
         .execute(tx)
         .await
         .map_err(DatabaseError::from)?;
@@ -245,17 +227,13 @@ impl Ledger {
                     .bind(code.to_owned())
                     .bind(message)
                     .bind(id)
-                    .bind(me.owner)
+                    .bind(me.leases.owner().to_owned())
                     .execute(&mut *tx)
                     .await?;
                     if done.rows_affected() == 0 {
                         return Ok(false);
                     }
-                    placed(tx, id).await?.vacate(tx, now, theirs).await?;
-                    sqlx::query("UPDATE picks SET storage_key = '' WHERE id = $1")
-                        .bind(id)
-                        .execute(tx)
-                        .await?;
+                    me.leases.vacate(tx, id, theirs).await?;
                     Ok::<_, PickError>(true)
                 }
                 .boxed()
@@ -271,30 +249,7 @@ impl Ledger {
     /// [`PickError::LeaseLost`] when another node has the pick, [`PickError::PathTaken`] when
     /// another file has the place or while an older object of this key is on its way out.
     pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Ground, PickError> {
-        let (key, me) = (key.to_owned(), self.clone());
-        self.database
-            .write(move |tx| {
-                async move {
-                    let now = me.clock.now_ms();
-                    let before = placed(tx, id).await?;
-                    let place = before.moved(&key, shared);
-                    let ours = sqlx::query(
-                        "UPDATE picks SET storage_key = $1 \
-                         WHERE id = $2 AND lease_owner = $3 AND state = 0",
-                    )
-                    .bind(place.kept().to_owned())
-                    .bind(id)
-                    .bind(me.owner)
-                    .execute(&mut *tx)
-                    .await?;
-                    if ours.rows_affected() == 0 {
-                        return Err(PickError::LeaseLost);
-                    }
-                    Ok(place.take(tx, &before, now, HOLD).await?)
-                }
-                .boxed()
-            })
-            .await
+        Ok(self.leases.place(id, key, shared).await?)
     }
 
     /// Notes that nothing lay at the plain path that a pick has claimed, before anything of the
@@ -303,41 +258,12 @@ impl Ledger {
     /// # Errors
     /// [`PickError::LeaseLost`] when another node has the pick.
     pub async fn found_vacant(&self, id: i64, key: &str) -> Result<(), PickError> {
-        let (key, owner) = (key.to_owned(), self.owner.clone());
-        self.database
-            .write(move |tx| {
-                async move {
-                    let ours = sqlx::query(
-                        "SELECT 1 FROM picks WHERE id = $1 AND lease_owner = $2 AND state = 0",
-                    )
-                    .bind(id)
-                    .bind(owner)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                    let place = placed(tx, id).await?;
-                    let noted = claims::vacate(tx, &key, place.handle()).await?;
-                    match ours {
-                        Some(_) if noted => Ok(()),
-                        _ => Err(PickError::LeaseLost),
-                    }
-                }
-                .boxed()
-            })
-            .await
+        Ok(self.leases.found_vacant(id, key).await?)
     }
 
     /// Picks whose lease has run out, oldest first.
     pub async fn abandoned(&self, limit: i64) -> Result<Vec<Entry>, PickError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM picks WHERE state = 0 AND lease_until < $1 \
-             ORDER BY lease_until LIMIT $2"
-        );
-        let mut connection = self.database.read().await?;
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(self.clock.now_ms())
-            .bind(limit)
-            .fetch_all(&mut *connection)
-            .await?;
+        let rows = self.leases.abandoned(COLUMNS, limit).await?;
         rows.iter().map(from_row).collect()
     }
 
@@ -387,19 +313,12 @@ impl Ledger {
 
     /// Gives up what we hold, so that another node need not wait for the leases to run out.
     pub async fn hand_over(&self) -> Result<(), PickError> {
-        let owner = self.owner.clone();
+        let me = self.clone();
         self.database
             .write(move |tx| {
                 async move {
-                    // The attempt is not counted: we stopped, the pick did not fail.
-                    sqlx::query(
-                        "UPDATE picks SET lease_until = 0, attempts = attempts - 1 \
-                         WHERE lease_owner = $1 AND state = 0",
-                    )
-                    .bind(owner.clone())
-                    .execute(&mut *tx)
-                    .await?;
-                    cancelled::hand_over(tx, owner).await?;
+                    me.leases.hand_over(tx).await?;
+                    cancelled::hand_over(tx, me.leases.owner().to_owned()).await?;
                     Ok::<_, PickError>(())
                 }
                 .boxed()
@@ -409,24 +328,8 @@ impl Ledger {
 
     /// A third of the lease: how often it is renewed.
     pub fn renewal(&self) -> Duration {
-        (self.lease / 3).max(Duration::from_millis(50))
+        self.leases.renewal()
     }
-
-    fn lease(&self) -> (i64, i64) {
-        let (now, lease) = (self.clock.now_ms(), self.lease.as_millis());
-        let until = now.saturating_add(i64::try_from(lease).unwrap_or(i64::MAX));
-        (now, until)
-    }
-}
-
-/// Where a pick's object is to lie, as it is written down.
-async fn placed(tx: &mut Tx, id: i64) -> Result<Place, PickError> {
-    let row = sqlx::query("SELECT storage_key, handle FROM picks WHERE id = $1")
-        .bind(id)
-        .fetch_one(tx)
-        .await?;
-    let handle = Handle::parse(&row.try_get::<String, _>("handle")?)?;
-    Ok(Place::of(row.try_get("storage_key")?, handle))
 }
 
 async fn find(tx: &mut Tx, application: ApplicationId, dedup: &str) -> Result<Entry, PickError> {

@@ -11,8 +11,8 @@
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
-//! Uses `clock`, `figures`, `database`, `access`, `dropbox`, `connections`, `storage`, `files`, `events`.
-//! Used by `http`.
+//! Uses `clock`, `figures`, `database`, `access`, `dropbox`, `connections`, `storage`, `files`, `events`,
+//! `leases`. Used by `http`.
 
 pub mod browse;
 mod cancel;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::access::{AccessError, SealError};
 use crate::database::DatabaseError;
 use crate::files::{BadOption, FileError};
+use crate::leases::LeaseError;
 use crate::outbound::OutboundError;
 use crate::storage::StorageError;
 
@@ -131,6 +132,16 @@ impl From<FileError> for UploadError {
                 Self::PathTaken
             }
             other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<LeaseError> for UploadError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost => Self::LeaseLost,
+            LeaseError::Place(error) => error.into(),
+            LeaseError::Database(error) => Self::Database(error),
         }
     }
 }

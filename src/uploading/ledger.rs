@@ -17,11 +17,12 @@ use sqlx::any::AnyRow;
 
 use super::request::{Agreed, Wanted};
 use super::{Settings, UploadError};
-use crate::access::{Application, ApplicationId, random_name};
+use crate::access::{Application, ApplicationId};
 use crate::clock::Clock;
 use crate::database::{Database, Tx};
 use crate::files::Handle;
-use crate::files::claims::{self, Ground, Place};
+use crate::files::claims::Ground;
+use crate::leases::{self, Leases, Seen, Table};
 use pieces::{hold_pieces, let_go_of_pieces};
 use staged::Limit;
 
@@ -33,6 +34,11 @@ pub(super) enum State {
     Open,
     Done,
     Completing,
+}
+
+impl State {
+    /// What the ledger calls [`State::Completing`].
+    const COMPLETING: i64 = 2;
 }
 
 /// One upload, as the ledger has it.
@@ -54,13 +60,14 @@ pub(super) struct Entry {
 pub(super) struct Ledger {
     database: Database,
     clock: Clock,
-    /// Names this process among all that share the database.
-    owner: String,
+    leases: Leases,
     settings: Arc<Settings>,
 }
 
-/// How long a key is held for a file, and its pieces for it, while it is put together at most.
-const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const TABLE: Table = Table {
+    name: "uploads",
+    at_work: State::COMPLETING,
+};
 /// How long a completion rests that failed for a reason that passes.
 const REST: Duration = Duration::from_secs(2);
 /// What the application is told to wait that has too many uploads open, or too much in them.
@@ -74,9 +81,9 @@ const COLUMNS: &str = "id, application_id, handle, request, completion, state, a
 impl Ledger {
     pub fn new(database: Database, clock: Clock, settings: Arc<Settings>) -> Self {
         Self {
+            leases: Leases::new(TABLE, settings.lease, database.clone(), clock.clone()),
             database,
             clock,
-            owner: random_name(16),
             settings,
         }
     }
@@ -164,32 +171,30 @@ impl Ledger {
     /// Closes an open upload and takes it to put it together; or takes over one whose lease has
     /// run out. Answers whether it is ours now.
     pub async fn take(&self, entry: &Entry, agreed: &Agreed) -> Result<bool, UploadError> {
-        let (me, entry) = (self.clone(), entry.clone());
+        let (me, id, attempts) = (self.clone(), entry.id, entry.attempts + 1);
+        let seen = Seen {
+            id,
+            state: match entry.state {
+                State::Open => 0,
+                _ => State::COMPLETING,
+            },
+            attempts: entry.attempts,
+            lease_until: entry.lease_until,
+        };
         let agreed = serde_json::json!(agreed).to_string();
         self.database
             .write(move |tx| {
                 async move {
-                    let (now, until) = me.lease();
-                    // The count of attempts is the fence: of two nodes that try, one finds it
-                    // changed.
-                    let taken = sqlx::query(
-                        "UPDATE uploads SET state = 2, completion = $1, lease_owner = $2, \
-                         lease_until = $3, attempts = attempts + 1 \
-                         WHERE id = $4 AND attempts = $5 AND lease_until = $6 AND state = $7",
-                    )
-                    .bind(agreed)
-                    .bind(me.owner)
-                    .bind(until)
-                    .bind(entry.id)
-                    .bind(entry.attempts)
-                    .bind(entry.lease_until)
-                    .bind(if entry.state == State::Open { 0_i64 } else { 2 })
-                    .execute(&mut *tx)
-                    .await?;
-                    if taken.rows_affected() == 0 {
+                    if !me.leases.take(tx, seen, attempts).await? {
                         return Ok(false);
                     }
-                    hold_pieces(tx, entry.id, later(now, HOLD)).await?;
+                    sqlx::query("UPDATE uploads SET completion = $1 WHERE id = $2")
+                        .bind(agreed)
+                        .bind(id)
+                        .execute(&mut *tx)
+                        .await?;
+                    let until = later(me.clock.now_ms(), leases::HOLD);
+                    hold_pieces(tx, id, until).await?;
                     Ok(true)
                 }
                 .boxed()
@@ -199,26 +204,7 @@ impl Ledger {
 
     /// Says that we still work on an upload; `false` when it is ours no more.
     pub async fn renew(&self, id: i64) -> Result<bool, UploadError> {
-        let me = self.clone();
-        // By connections that no crowd of requests can take.
-        self.database
-            .reserved()
-            .write(move |tx| {
-                async move {
-                    let done = sqlx::query(
-                        "UPDATE uploads SET lease_until = $1 \
-                         WHERE id = $2 AND lease_owner = $3 AND state = 2",
-                    )
-                    .bind(me.lease().1)
-                    .bind(id)
-                    .bind(me.owner)
-                    .execute(tx)
-                    .await?;
-                    Ok::<_, UploadError>(done.rows_affected() == 1)
-                }
-                .boxed()
-            })
-            .await
+        Ok(self.leases.renew(id, &[], Vec::new()).await?)
     }
 
     /// Writes down where the file is to lie, before anything lies there, and holds the place.
@@ -227,30 +213,7 @@ impl Ledger {
     /// [`UploadError::LeaseLost`] when another node has the upload, [`UploadError::PathTaken`] when
     /// another file has the place.
     pub async fn place(&self, id: i64, key: &str, shared: bool) -> Result<Ground, UploadError> {
-        let (key, me) = (key.to_owned(), self.clone());
-        self.database
-            .write(move |tx| {
-                async move {
-                    let before = placed(tx, id).await?;
-                    let place = before.moved(&key, shared);
-                    let ours = sqlx::query(
-                        "UPDATE uploads SET storage_key = $1 \
-                         WHERE id = $2 AND lease_owner = $3 AND state = 2",
-                    )
-                    .bind(place.kept().to_owned())
-                    .bind(id)
-                    .bind(me.owner)
-                    .execute(&mut *tx)
-                    .await?;
-                    if ours.rows_affected() == 0 {
-                        return Err(UploadError::LeaseLost);
-                    }
-                    let now = me.clock.now_ms();
-                    Ok(place.take(tx, &before, now, HOLD).await?)
-                }
-                .boxed()
-            })
-            .await
+        Ok(self.leases.place(id, key, shared).await?)
     }
 
     /// Notes that nothing lay at the plain path that an upload has claimed.
@@ -258,27 +221,7 @@ impl Ledger {
     /// # Errors
     /// [`UploadError::LeaseLost`] when another node has the upload.
     pub async fn found_vacant(&self, id: i64, key: &str) -> Result<(), UploadError> {
-        let (key, owner) = (key.to_owned(), self.owner.clone());
-        self.database
-            .write(move |tx| {
-                async move {
-                    let ours = sqlx::query(
-                        "SELECT 1 FROM uploads WHERE id = $1 AND lease_owner = $2 AND state = 2",
-                    )
-                    .bind(id)
-                    .bind(owner)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                    let place = placed(tx, id).await?;
-                    let noted = claims::vacate(tx, &key, place.handle()).await?;
-                    match ours {
-                        Some(_) if noted => Ok(()),
-                        _ => Err(UploadError::LeaseLost),
-                    }
-                }
-                .boxed()
-            })
-            .await
+        Ok(self.leases.found_vacant(id, key).await?)
     }
 
     /// Marks an upload as done and lets go of its pieces, inside the transaction that records its
@@ -295,7 +238,7 @@ impl Ledger {
         )
         .bind(later(now, self.settings.lifetime))
         .bind(id)
-        .bind(self.owner.clone())
+        .bind(self.leases.owner().to_owned())
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(UploadError::LeaseLost)?;
@@ -327,18 +270,13 @@ impl Ledger {
                     .bind(if for_good { 0_i64 } else { 2 })
                     .bind(later(now, REST))
                     .bind(id)
-                    .bind(me.owner)
+                    .bind(me.leases.owner().to_owned())
                     .execute(&mut *tx)
                     .await?;
                     if done.rows_affected() == 0 {
                         return Ok(());
                     }
-                    placed(tx, id).await?.vacate(tx, now, theirs).await?;
-                    sqlx::query("UPDATE uploads SET storage_key = '' WHERE id = $1")
-                        .bind(id)
-                        .execute(tx)
-                        .await?;
-                    Ok::<_, UploadError>(())
+                    Ok::<_, UploadError>(me.leases.vacate(tx, id, theirs).await?)
                 }
                 .boxed()
             })
@@ -347,16 +285,7 @@ impl Ledger {
 
     /// Completions whose lease has run out, oldest first.
     pub async fn abandoned(&self, limit: i64) -> Result<Vec<Entry>, UploadError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM uploads WHERE state = 2 AND lease_until < $1 \
-             ORDER BY lease_until LIMIT $2"
-        );
-        let mut connection = self.database.read().await?;
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(self.clock.now_ms())
-            .bind(limit)
-            .fetch_all(&mut *connection)
-            .await?;
+        let rows = self.leases.abandoned(COLUMNS, limit).await?;
         rows.iter().map(from_row).collect()
     }
 
@@ -406,48 +335,20 @@ impl Ledger {
 
     /// Gives up what we hold, so that another node need not wait for the leases to run out.
     pub async fn hand_over(&self) -> Result<(), UploadError> {
-        let owner = self.owner.clone();
+        let leases = self.leases.clone();
         self.database
-            .write(move |tx| {
-                async move {
-                    // The attempt is not counted: we stopped, the completion did not fail.
-                    sqlx::query(
-                        "UPDATE uploads SET lease_until = 0, attempts = attempts - 1 \
-                         WHERE lease_owner = $1 AND state = 2",
-                    )
-                    .bind(owner)
-                    .execute(tx)
-                    .await?;
-                    Ok::<_, UploadError>(())
-                }
-                .boxed()
-            })
+            .write(move |tx| async move { Ok(leases.hand_over(tx).await?) }.boxed())
             .await
     }
 
     /// A third of the lease: how often it is renewed.
     pub fn renewal(&self) -> Duration {
-        (self.settings.lease / 3).max(Duration::from_millis(50))
+        self.leases.renewal()
     }
 
     fn staged_limit(&self) -> Limit {
         Limit::of(self.settings.max_staged_bytes.as_u64())
     }
-
-    fn lease(&self) -> (i64, i64) {
-        let now = self.clock.now_ms();
-        (now, later(now, self.settings.lease))
-    }
-}
-
-/// Where an upload's object is to lie, as it is written down.
-async fn placed(tx: &mut Tx, id: i64) -> Result<Place, UploadError> {
-    let row = sqlx::query("SELECT storage_key, handle FROM uploads WHERE id = $1")
-        .bind(id)
-        .fetch_one(tx)
-        .await?;
-    let handle = Handle::parse(&row.try_get::<String, _>("handle")?)?;
-    Ok(Place::of(row.try_get("storage_key")?, handle))
 }
 
 fn from_row(row: &AnyRow) -> Result<Entry, UploadError> {

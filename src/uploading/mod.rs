@@ -14,7 +14,8 @@
 //!
 //! Knows nothing of HTTP, and never learns that subscribers exist.
 //!
-//! Uses `clock`, `figures`, `database`, `outbound`, `access`, `storage`, `files`, `events`. Used by `http`.
+//! Uses `clock`, `figures`, `database`, `outbound`, `access`, `storage`, `files`, `events`, `leases`.
+//! Used by `http`.
 
 mod completing;
 mod duplicate;

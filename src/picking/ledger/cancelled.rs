@@ -7,7 +7,7 @@
 
 use futures_util::FutureExt;
 
-use super::{COLUMNS, Entry, Ledger, UNKNOWN, from_row, placed};
+use super::{COLUMNS, Entry, Ledger, UNKNOWN, from_row};
 use crate::database::Tx;
 use crate::files::Handle;
 use crate::picking::PickError;
@@ -163,18 +163,14 @@ impl Ledger {
                          AND (lease_owner = $2 OR lease_until < $3)",
                     )
                     .bind(id)
-                    .bind(me.owner)
+                    .bind(me.leases.owner().to_owned())
                     .bind(now)
                     .execute(&mut *tx)
                     .await?;
                     if ours.rows_affected() == 0 {
                         return Ok(false);
                     }
-                    placed(tx, id).await?.vacate(tx, now, theirs).await?;
-                    sqlx::query("UPDATE picks SET storage_key = '' WHERE id = $1")
-                        .bind(id)
-                        .execute(tx)
-                        .await?;
+                    me.leases.vacate(tx, id, theirs).await?;
                     Ok::<_, PickError>(true)
                 }
                 .boxed()
