@@ -2,10 +2,12 @@
 //!
 //! `make bench` measures everything, `make bench ROWS=copy,read` these parts. Other tools are
 //! measured in the same run, so that the figures are ratios: curl, and nginx, which is installed
-//! if it is missing. The sizes can be changed: `BENCH_COPY_MIB`, `BENCH_READ_MIB`,
-//! `BENCH_DELIVERIES`, `BENCH_ENTRIES`, `BENCH_ROUNDS`; `BENCH_DIR` is where the files lie.
+//! if it is missing. The sizes can be changed: `BENCH_COPY_MIB`, `BENCH_BUCKET_MIB`,
+//! `BENCH_READ_MIB`, `BENCH_DELIVERIES`, `BENCH_ENTRIES`, `BENCH_ROUNDS`; `BENCH_DIR` is where the
+//! files lie.
 
 mod backlog;
+mod bucket;
 mod copy;
 mod figures;
 mod folder;
@@ -26,8 +28,9 @@ use anyhow::{Context as _, bail};
 use report::Part;
 
 /// The parts, in the order in which they are measured.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "copy",
+    "bucket",
     "read",
     "folder",
     "deliveries",
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<()> {
 async fn measure(name: &str, place: &Path) -> anyhow::Result<Part> {
     match name {
         "copy" => copy::measure(place).await,
+        "bucket" => bucket::measure(place).await,
         "read" => read::measure(place).await,
         "folder" => folder::measure(place).await,
         "deliveries" => throughput::measure(place).await,

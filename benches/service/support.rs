@@ -10,5 +10,7 @@
 pub mod processes;
 #[path = "../../tests/support/redis.rs"]
 pub mod redis;
+#[path = "../../tests/support/s3.rs"]
+pub mod s3;
 
 pub use processes::free_port;
