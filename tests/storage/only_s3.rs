@@ -10,7 +10,9 @@ use longshore::storage::{Settings, Storage, StorageError};
 use std::{
     io::{Read, Write},
     net::TcpListener,
+    path::PathBuf,
     thread,
+    time::Duration,
 };
 
 #[tokio::test]
@@ -203,4 +205,34 @@ async fn a_copy_that_fails_for_a_moment_is_tried_again() {
     join(&place, &middleman).await;
     assert!(middleman.asked(is_copy) > 2);
     assert_eq!(middleman.asked(reads), 1, "only the small piece is read");
+}
+
+#[tokio::test]
+async fn a_join_that_is_dropped_halfway_is_given_up() {
+    let place = s3().await;
+    let middleman = Middleman::before(&place, |_, _| None).await;
+    let whole = sample(24_000_000);
+    let pieces = pieces(&place.storage, &whole, &[6_000_000; 4]).await;
+    let name = key("whole");
+    let copying = async {
+        while middleman.asked(is_copy) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        joined = middleman.storage.join(&pieces, &name, "join", true) => panic!("{joined:?}"),
+        () = copying => {}
+    }
+    // The server keeps a record of each upload that is neither completed nor given up.
+    let is_record = |file: &PathBuf| file.to_string_lossy().contains("/.upload-");
+    for _ in 0..200 {
+        let begun = place.files_on_disk().iter().any(is_record);
+        if !begun && place.storage.leftovers().await.unwrap().is_empty() {
+            let there = place.storage.size(&name).await;
+            assert_eq!(there, Err(StorageError::NotFound));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{:?}", place.files_on_disk());
 }
