@@ -132,14 +132,14 @@ impl Ledger {
             .reserved()
             .write(move |tx| {
                 async move {
-                    let (_, until) = me.lease();
+                    let (_, until) = me.leases.span();
                     let done = sqlx::query(
                         "UPDATE picks SET lease_until = $1 \
                          WHERE id = $2 AND lease_owner = $3 AND state = 3",
                     )
                     .bind(until)
                     .bind(id)
-                    .bind(me.owner)
+                    .bind(me.leases.owner().to_owned())
                     .execute(tx)
                     .await?;
                     Ok::<_, PickError>(done.rows_affected() == 1)
