@@ -95,6 +95,16 @@ test("what was not running ends the whole, too, when it is given up", async () =
   assert.deepEqual(told.slice(-2), ["cancelled a", "settled"]);
 });
 
+test("whoever gives up everything is not told that nothing is left", async () => {
+  const { told, carrier, queue } = scene();
+  const [a, b] = queue.add([item("a"), item("b")], carrier);
+  queue.pause(a as Transfer);
+  queue.pause(b as Transfer);
+  await turn();
+  queue.cancelAll();
+  assert.deepEqual(told.slice(2), ["cancelled a", "cancelled b"]);
+});
+
 test("what arrives in many small steps is drawn together", async () => {
   const { carrier, queue } = scene();
   queue.add([item("a")], carrier);

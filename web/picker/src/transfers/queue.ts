@@ -180,19 +180,24 @@ export class Queue extends Emitter {
   }
 
   cancel(transfer: Transfer): void {
-    if (transfer.settled && transfer.state.kind !== "failed") return;
-    transfer.state = { kind: "cancelled" };
     const runs = transfer.stop !== undefined;
+    // One that runs says so when it has ended.
+    if (this.#giveUp(transfer) && !runs && !transfer.ahead && this.settled) this.#hopes.settled();
+  }
+
+  /** Who gives up everything knows that nothing is left. */
+  cancelAll(): void {
+    this.keepAhead(() => false);
+    for (const transfer of this.transfers) if (!transfer.settled) this.#giveUp(transfer);
+  }
+
+  #giveUp(transfer: Transfer): boolean {
+    if (transfer.settled && transfer.state.kind !== "failed") return false;
+    transfer.state = { kind: "cancelled" };
     transfer.stop?.abort();
     this.#hopes.cancelled(transfer);
     this.#takeUp();
-    // One that runs says so when it has ended.
-    if (!runs && !transfer.ahead && this.settled) this.#hopes.settled();
-  }
-
-  cancelAll(): void {
-    this.keepAhead(() => false);
-    for (const transfer of this.transfers) if (!transfer.settled) this.cancel(transfer);
+    return true;
   }
 
   /** Begins a failed or cancelled transfer anew. */
