@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { createServer as createSecure } from "node:https";
 import { tmpdir } from "node:os";
@@ -38,6 +38,7 @@ export async function serve(pages) {
  */
 export async function underCname(target, at = 0) {
   const folder = mkdtempSync(join(tmpdir(), "longshore-tls-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const file = (/** @type {string} */ name) => join(folder, name);
   const openssl = (/** @type {string[]} */ ...args) => execFileSync("openssl", args, { stdio: "pipe" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
