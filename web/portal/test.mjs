@@ -30,7 +30,7 @@ try {
     },
   });
   const files = readdirSync(out).filter((name) => name.endsWith(".test.mjs"));
-  const { status } = spawnSync(process.execPath, ["--test", ...files.map((name) => join(out, name))], { stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, ["--test", ...files.map((name) => join(out, name))], { stdio: "inherit", cwd: root });
   process.exitCode = status ?? 1;
 } finally {
   rmSync(out, { recursive: true, force: true });

@@ -136,6 +136,9 @@ async function deliver(page, apikey) {
   await panel.getByText("Answer", { exact: true }).click();
   await panel.getByText(HOSTILE).waitFor();
   await panel.getByText(`"filename": "tide.txt"`).waitFor();
+  await panel.getByText("How to check the signature").click();
+  await panel.getByRole("button", { name: "Go", exact: true }).click();
+  await panel.getByText("hmac.New(sha256.New").waitFor();
   await check(page, "a delivery");
   await panel.getByRole("button", { name: "Resend" }).click();
   await panel.locator(".badge").getByText("delivered").waitFor();

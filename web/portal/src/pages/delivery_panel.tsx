@@ -10,7 +10,9 @@ import { Act } from "../parts/form.js";
 import { Marks, StateOf } from "../parts/marks.js";
 import { Ghosts, Trouble } from "../parts/notice.js";
 import { quoted } from "../parts/page.js";
+import { Languages } from "../parts/languages.js";
 import { When } from "../parts/when.js";
+import { RECEIVERS } from "../policy/receivers.js";
 import { at } from "../router.js";
 import { useApplication } from "../session.js";
 
@@ -74,6 +76,11 @@ export function DeliveryPanel({ id, close, endpoints, onChange }: { id: string; 
               <h3>Request</h3>
               <p class="hint">The same in every attempt. It is told from the event: on the wire its members may stand in another order, and signatures are over the body as it came. Each attempt bears one in FS-Signature and one in webhook-signature.</p>
               <Code text={pretty(body)} name="Request body" />
+              <details>
+                <summary>How to check the signature</summary>
+                <p class="hint">Over the raw body, before a parser has touched it. <code>LONGSHORE_SECRET</code> is the endpoint's secret.</p>
+                <Languages what="The check" all={RECEIVERS} />
+              </details>
             </section>
           )}
         </>

@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Code, Line } from "../parts/copy.js";
 import { Field, Tick } from "../parts/form.js";
+import { Languages } from "../parts/languages.js";
 import { Part } from "../parts/page.js";
 import { CALLS, encoded, policyOf, signed, type Wish } from "../policy/policy.js";
 import { snippets } from "../policy/snippets.js";
@@ -57,7 +58,7 @@ export function PolicyBuilder() {
         <Field label="Largest file, in bytes" type="number" min={0} value={written.maxSize} onValue={(maxSize) => set({ maxSize })} />
       </div>
       <Made policy={policy} />
-      <Languages policy={policy} />
+      <Languages what="The policy" all={snippets(policy)} />
     </Part>
   );
 }
@@ -87,22 +88,6 @@ function Made({ policy }: { policy: Record<string, unknown> }) {
       <Line text={text} name="Policy in base64" />
       <p class="label">Signature</p>
       {signature ? <Line text={signature} name="Signature" /> : <p class="hint">Type the secret to see it.</p>}
-    </>
-  );
-}
-
-function Languages({ policy }: { policy: Record<string, unknown> }) {
-  const all = snippets(policy);
-  const [chosen, setChosen] = useState(all[0]?.name ?? "");
-  const shown = all.find((one) => one.name === chosen);
-  return (
-    <>
-      <div class="tabs" role="group" aria-label="Language">
-        {all.map((one) => (
-          <button key={one.name} type="button" class="plain small" aria-pressed={one.name === chosen} onClick={() => setChosen(one.name)}>{one.name}</button>
-        ))}
-      </div>
-      {shown && <Code text={shown.text} name={`The policy in ${shown.name}`} />}
     </>
   );
 }

@@ -1,9 +1,6 @@
 /** The same policy made on a server, in six languages. The secret comes from the environment. */
 
-export interface Snippet {
-  name: string;
-  text: string;
-}
+import type { Snippet } from "../parts/languages.js";
 
 /** A text as a literal in single quotes, where `\` and `'` are escaped by `\`. */
 function single(text: string): string {
@@ -23,7 +20,7 @@ export function snippets(policy: Record<string, unknown>): Snippet[] {
       text: `import { createHmac } from "node:crypto";
 
 const json = ${single(json)};
-const policy = Buffer.from(json).toString("base64url");
+const policy = Buffer.from(json).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
 const signature = createHmac("sha256", process.env.LONGSHORE_SECRET).update(policy).digest("hex");`,
     },
     {
