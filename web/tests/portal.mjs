@@ -250,6 +250,82 @@ async function invite(page, guest, apikey) {
   return email;
 }
 
+/** A token works until it is revoked. @param {Page} page @param {string} apikey */
+async function token(page, apikey) {
+  await page.goto(`${SERVER}/portal/apps/${apikey}/credentials`);
+  await page.getByRole("heading", { name: "No token yet" }).waitFor();
+  await page.getByLabel("Name of the new token", { exact: true }).fill(HOSTILE.slice(0, 90));
+  await page.getByLabel("Role", { exact: true }).selectOption("viewer");
+  await page.getByLabel("Ends", { exact: true }).selectOption("30");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const made = await kept(page, HOSTILE.slice(0, 90));
+  const used = async () => (await page.request.fetch(`${SERVER}/api/v1/token`, { headers: { Authorization: `Bearer ${made}`, Cookie: "" } })).status();
+  assert.equal(await used(), 200);
+  await check(page, "tokens");
+  await page.getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await page.getByText("Revoked").waitFor();
+  assert.equal(await used(), 401);
+}
+
+/** What can be done with an endpoint. @param {Page} page @param {string} apikey */
+async function endpoint(page, apikey) {
+  await page.goto(`${SERVER}/portal/apps/${apikey}/webhooks`);
+  await page.getByLabel("Address", { exact: true }).fill("not an address");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Address", { exact: true }).fill("https://hooks.example.com/second");
+  await page.getByLabel("Event", { exact: true }).selectOption("fp.delete");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await kept(page, "Secret for fp.delete");
+  const row = page.locator(".endpoints > li").filter({ hasText: "hooks.example.com" });
+  await row.getByRole("button", { name: "Disable" }).click();
+  await row.getByText("Disabled").waitFor();
+  await row.getByRole("button", { name: "Enable" }).click();
+  await row.getByText("Enabled").waitFor();
+  await row.getByRole("button", { name: "Rotate the secret" }).click();
+  assert.match(await kept(page, "Secret for fp.delete"), /^whsec_/);
+  await row.getByText("Step 1 of 2").waitFor();
+  await check(page, "a rotation");
+  await row.getByRole("button", { name: "Promote the secret" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Promote" }).click();
+  await row.getByText("Step 2 of 2").waitFor();
+  await row.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await row.waitFor({ state: "detached" });
+}
+
+/**
+ * Another role for a member; a link that is withdrawn; one that who has an account accepts.
+ * @param {Page} page @param {Page} guest @param {string} apikey @param {string} email
+ */
+async function members(page, guest, apikey, email) {
+  await page.goto(`${SERVER}/portal/apps/${apikey}/members`);
+  const role = page.getByLabel(`Role of ${email}`, { exact: true });
+  await role.selectOption("developer");
+  await page.locator("select:disabled").first().waitFor({ state: "detached" });
+  assert.equal((await call(guest, "PATCH", `/applications/${apikey}`, { storage_path: "" })).status, 200);
+  await role.selectOption("viewer");
+  await page.getByLabel("Role of " + EMAIL, { exact: true }).selectOption("viewer");
+  await page.getByRole("alert").getByText("needs an owner").waitFor();
+  assert.equal(await page.getByLabel("Role of " + EMAIL, { exact: true }).inputValue(), "owner");
+  await page.getByLabel("E-mail address", { exact: true }).fill("never@example.com");
+  await page.getByRole("button", { name: "Make the link" }).click();
+  const link = new URL(await kept(page, "Link for never@example.com"));
+  await page.getByRole("button", { name: "Withdraw" }).click();
+  await page.getByText("never@example.com").waitFor({ state: "detached" });
+  await guest.goto(SERVER + link.pathname + link.hash);
+  await guest.getByRole("alert").waitFor();
+  // A second application, for the account that there is.
+  const second = await call(page, "POST", "/applications", { name: "Second" });
+  const invited = await call(page, "POST", `/applications/${second.told.apikey}/invitations`, { email, role: "owner" });
+  const other = new URL(invited.told.url);
+  await guest.goto("about:blank");
+  await guest.goto(SERVER + other.pathname + other.hash);
+  await guest.getByRole("button", { name: "Accept" }).click();
+  await guest.getByRole("heading", { name: "Second" }).waitFor();
+}
+
 /** A viewer sees everything and is offered nothing. @param {Page} guest @param {string} apikey */
 async function view(guest, apikey) {
   const open = (/** @type {string} */ name) => guest.goto(`${SERVER}/portal/apps/${apikey}/${name}`);
@@ -333,6 +409,9 @@ await inBrowser("portal", async (context) => {
   const guest = await other.newPage();
   email = await invite(page, guest, apikey);
   await view(guest, apikey);
+  await token(page, apikey);
+  await endpoint(page, apikey);
+  await members(page, guest, apikey, email);
   await secondFactor(guest, email);
   await guest.getByRole("button", { name: "Sign out" }).click();
   await guest.getByRole("heading", { name: "Sign in" }).waitFor();

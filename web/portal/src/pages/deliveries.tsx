@@ -38,7 +38,7 @@ export function Deliveries({ here }: { here: Place }) {
     <Page title="Deliveries" calls={[{ path }, { path: `${base}/deliveries/${chosen ?? "DELIVERY"}` }, { method: "POST", path: `${base}/deliveries/${chosen ?? "DELIVERY"}/resend`, body: {} }]} wide>
       <Filters here={here} endpoints={endpoints} onResent={paged.again} />
       <Beside opened={chosen && <DeliveryPanel key={chosen} id={chosen} close={list} endpoints={endpoints.value?.items} onChange={paged.look} />}>
-        {paged.fresh > 0 && (
+        {paged.fresh && (
           <div class="fresh"><button type="button" class="primary small" onClick={paged.showFresh}>{paged.fresh} new</button></div>
         )}
         <PagedTable

@@ -37,7 +37,7 @@ export function Events({ here }: { here: Place }) {
         <HandleFilter key={handle} value={handle} />
       </div>
       <Beside opened={chosen && <EventPanel key={chosen} id={chosen} close={at(apikey, "events") + search} />}>
-        {paged.fresh > 0 && <div class="fresh"><button type="button" class="primary small" onClick={paged.showFresh}>{paged.fresh} new</button></div>}
+        {paged.fresh && <div class="fresh"><button type="button" class="primary small" onClick={paged.showFresh}>{paged.fresh} new</button></div>}
         <PagedTable
           label="Events"
           paged={paged}
