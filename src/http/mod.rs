@@ -96,8 +96,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/picker/{version}/{script}", get().to(widget::script))
         .route("/longshore.js", get().to(widget::loader))
         // The developer portal's pages.
-        .route("/portal", get().to(portal::serve))
-        .route("/portal/{path:.*}", get().to(portal::serve))
+        .configure(portal::routes)
         // The demo's page and its sample subscriber.
         .configure(demo::routes)
         // Whoever watches over the process.

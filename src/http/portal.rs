@@ -12,9 +12,10 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
+use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::Problem;
+use super::{Problem, get};
 
 /// Paths and bytes of the bundle's files; none when it was built without the portal.
 const BUNDLE: Option<&[(&str, &[u8])]> = include!(concat!(env!("OUT_DIR"), "/portal.rs"));
@@ -30,8 +31,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 static FILES: LazyLock<HashMap<&str, &[u8]>> =
     LazyLock::new(|| BUNDLE.unwrap_or_default().iter().copied().collect());
 
+/// Hangs the pages in.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/portal", get().to(serve))
+        .route("/portal/{path:.*}", get().to(serve));
+}
+
 /// A file of the bundle, or the page.
-pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn serve(request: HttpRequest) -> Result<HttpResponse, Problem> {
     if BUNDLE.is_none() {
         let message = "built without the portal: install Node and build again";
         return Err(Problem::new(

@@ -75,7 +75,7 @@ fn options_and_callbacks_are_named_whether_honored_or_not() {
     page_names(
         &granted.map(|one| one[1].to_owned()).collect(),
         "options",
-        6,
+        5,
     );
 }
 
