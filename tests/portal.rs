@@ -79,3 +79,14 @@ async fn the_portal_loads_and_sends_nothing_elsewhere_and_stands_in_no_frame() {
     let url = format!("{}/portal/assets/none.js", service.url);
     assert_eq!(http().get(url).send().await.unwrap().status(), 404);
 }
+
+#[test]
+fn the_portals_own_tests_pass() {
+    let output = Command::new("node")
+        .arg("test.mjs")
+        .current_dir(node::web().join("portal"))
+        .output()
+        .expect("node is needed: apt-get install nodejs npm");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}");
+}
