@@ -1,4 +1,4 @@
-// The examples of docs/picker.md, as they are written there, in pages of their own: only the
+// The examples of docs/picker.md and docs/recipes.md, as they are written there, in pages of their own: only the
 // address of the server and the key are put in.
 
 import assert from "node:assert/strict";
@@ -15,7 +15,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const picker = join(here, "../picker");
 const apikey = await apikeyOf(DEMO);
 const tls = await underCname(DEMO);
-const document = readFileSync(join(here, "../../docs/picker.md"), "utf8");
+const document = ["picker", "recipes"].map((name) => readFileSync(join(here, `../../docs/${name}.md`), "utf8")).join("\n");
 const scratch = mkdtempSync(join(here, "snippets-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 execFileSync(process.execPath, [join(picker, "build.mjs"), "npm", join(scratch, "npm")], { stdio: "pipe" });
@@ -67,7 +67,10 @@ const modules = {
   react: `${render}${attach}\nroot.render(<Attach />);`,
 };
 /** @type {Record<string, import("./hosts.mjs").Answer>} */
-const pages = { "/loader": { body: head + example("html", "longshore.js") } };
+const pages = {
+  "/loader": { body: head + example("html", 'id="pick"') },
+  "/plain": { body: head + example("html", "Attach a receipt") },
+};
 for (const [name, code] of Object.entries(modules)) {
   pages[`/${name}.js`] = { body: await bundled(code), type: "text/javascript; charset=utf-8" };
   const around = name === "element" ? element.replace(/<script.*<\/script>/, "") : "";
@@ -79,9 +82,10 @@ const flags = [`--ignore-certificate-errors-spki-list=${tls.pin}`];
 /** Which picker is there, after what has to be pressed. @type {Record<string, (page: Page) => Promise<unknown>>} */
 const opened = {
   loader: (page) => page.getByRole("button", { name: "Pick a file" }).click(),
+  plain: (page) => page.getByRole("button", { name: "Attach a receipt" }).click(),
   react: (page) => page.getByRole("button", { name: "Attach files" }).click(),
 };
-for (const name of ["loader", ...Object.keys(modules)]) {
+for (const name of ["loader", "plain", ...Object.keys(modules)]) {
   await inBrowser(`snippets-${name}`, async (context) => {
     const page = await context.newPage();
     await page.goto(`${served.url}/${name}`);
@@ -91,7 +95,8 @@ for (const name of ["loader", ...Object.keys(modules)]) {
     await page.locator("[role=option]").filter({ hasText: "Welcome.txt" }).click();
     await page.getByRole("button", { name: "Upload", exact: true }).click();
     await page.getByRole(name === "element" ? "region" : "dialog").waitFor({ state: "detached" });
-    if (name === "react") await page.getByText("Welcome.txt").waitFor();
+    if (name === "plain") assert.match(await page.locator("[name=receipt]").inputValue(), /^[A-Za-z0-9]{20}$/);
+    if (name === "react" || name === "plain") await page.getByText("Welcome.txt").waitFor();
   }, { flags });
 }
 
