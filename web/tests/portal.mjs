@@ -67,17 +67,20 @@ async function call(page, method, path, body) {
 
 /** A receiver that fails once, then accepts. */
 async function subscriber() {
-  let asked = 0;
+  /** @type {{body: string, headers: import("node:http").IncomingHttpHeaders}[]} */
+  const asked = [];
   const server = createServer((request, response) => {
-    asked += 1;
-    request.resume();
-    response.writeHead(asked === 1 ? 500 : 200, { "Content-Type": "text/plain" });
-    response.end(asked === 1 ? HOSTILE : "thank you");
+    let body = "";
+    request.setEncoding("utf8").on("data", (part) => (body += part)).on("end", () => {
+      asked.push({ body, headers: request.headers });
+      response.writeHead(asked.length === 1 ? 500 : 200, { "Content-Type": "text/plain" });
+      response.end(asked.length === 1 ? HOSTILE : "thank you");
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { url: `http://127.0.0.1:${address.port}/hook`, close: () => server.close() };
+  return { url: `http://127.0.0.1:${address.port}/hook`, asked, close: () => server.close() };
 }
 
 /** Makes an application, gives it a Dropbox app and a webhook. @param {Page} page @param {string} hook */
@@ -118,8 +121,13 @@ async function setUp(page, hook) {
   return { apikey: apikey ?? "", secret };
 }
 
-/** A file comes, its delivery fails, and is sent once more. @param {Page} page @param {string} apikey */
-async function deliver(page, apikey) {
+/**
+ * A file comes, its delivery fails, and is sent once more.
+ * @param {Page} page
+ * @param {string} apikey
+ * @param {Awaited<ReturnType<typeof subscriber>>} hook
+ */
+async function deliver(page, apikey, hook) {
   await page.getByRole("link", { name: "Deliveries", exact: true }).first().click();
   await page.getByRole("heading", { name: "No delivery yet" }).waitFor();
   await check(page, "no delivery");
@@ -135,7 +143,12 @@ async function deliver(page, apikey) {
   await panel.getByText("attempt 1").waitFor();
   await panel.getByText("Answer", { exact: true }).click();
   await panel.getByText(HOSTILE).waitFor();
-  await panel.getByText(`"filename": "tide.txt"`).waitFor();
+  const [first] = hook.asked;
+  assert.deepEqual(JSON.parse(await panel.getByLabel("Request body", { exact: true }).innerText()), JSON.parse(first?.body ?? ""));
+  for (const line of (await panel.getByLabel("Request headers", { exact: true }).innerText()).split("\n")) {
+    const [name = "", value] = line.split(": ");
+    assert.equal(first?.headers[name.toLowerCase()], value, name);
+  }
   await panel.getByText("How to check the signature").click();
   await panel.getByRole("button", { name: "Go", exact: true }).click();
   await panel.getByText("hmac.New(sha256.New").waitFor();
@@ -402,7 +415,7 @@ await inBrowser("portal", async (context) => {
   const page = await context.newPage();
   const made = await setUp(page, hook.url);
   apikey = made.apikey;
-  await deliver(page, apikey);
+  await deliver(page, apikey, hook);
   await watch(page, apikey);
   await sign(page, apikey, made.secret);
   const other = await /** @type {import("playwright-core").Browser} */ (context.browser()).newContext();

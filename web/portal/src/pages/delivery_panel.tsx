@@ -23,13 +23,22 @@ function bodyOf(event: LoggedEvent): string {
   return JSON.stringify({ id: event.id, action: event.action, timestamp: Math.floor(event.created_at / 1000), text: event.text });
 }
 
+/** The header lines of the latest attempt, as far as they are the same whenever it is made. */
+function headersOf(delivery: DeliveryWithAttempts): [name: string, value: string][] {
+  return [
+    ["Content-Type", "application/json"],
+    ["User-Agent", "longshore-webhooks/1"],
+    ["FS-Delivery", `dlv_${delivery.id}`],
+    ["FS-Attempt", String(Math.max(delivery.attempts, 1))],
+    ["webhook-id", `evt_${delivery.event_id}`],
+  ];
+}
+
 /** The request for a shell. It bears no signature: only the endpoint and the server know the secret. */
 function curlOf(url: string, delivery: DeliveryWithAttempts, body: string): string {
   return [
     `curl -X POST ${quoted(url)}`,
-    "-H 'Content-Type: application/json'",
-    `-H 'FS-Delivery: dlv_${delivery.id}'`,
-    `-H 'FS-Attempt: ${Math.max(delivery.attempts, 1)}'`,
+    ...headersOf(delivery).map(([name, header]) => `-H ${quoted(`${name}: ${header}`)}`),
     `--data-raw ${quoted(body)}`,
   ].join(" \\\n  ");
 }
@@ -74,7 +83,9 @@ export function DeliveryPanel({ id, close, endpoints, onChange }: { id: string; 
           {body && (
             <section class="request">
               <h3>Request</h3>
-              <p class="hint">The same in every attempt. It is told from the event: on the wire its members may stand in another order, and signatures are over the body as it came. Each attempt bears one in FS-Signature and one in webhook-signature.</p>
+              <p class="hint">Each attempt also bears its time and signatures over the body as it came: FS-Timestamp, FS-Signature, webhook-timestamp, webhook-signature. The server keeps none of them.</p>
+              <Code text={headersOf(value).map(([name, header]) => `${name}: ${header}`).join("\n")} name="Request headers" />
+              <p class="hint">The body, told from the event. It is the same in every attempt.</p>
               <Code text={pretty(body)} name="Request body" />
               <details>
                 <summary>How to check the signature</summary>
