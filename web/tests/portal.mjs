@@ -418,7 +418,7 @@ await inBrowser("portal", async (context) => {
   await deliver(page, apikey, hook);
   await watch(page, apikey);
   await sign(page, apikey, made.secret);
-  const other = await /** @type {import("playwright-core").Browser} */ (context.browser()).newContext();
+  const other = await /** @type {import("playwright-core").Browser} */ (context.browser()).newContext({ reducedMotion: "reduce" });
   const guest = await other.newPage();
   email = await invite(page, guest, apikey);
   await view(guest, apikey);
