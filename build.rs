@@ -39,6 +39,8 @@ const BUNDLES: [Bundle; 2] = [
             "build.mjs",
             "package.json",
             "package-lock.json",
+            // Icons and the forms of numbers are the picker's.
+            "../picker/src",
         ],
     },
 ];

@@ -35,13 +35,21 @@ fn shown(file: &StoredFile, links: &Links) -> Value {
         "content_hash": file.content_hash,
         "width": file.width,
         "height": file.height,
-        "upload_tags": file.upload_tags,
+        "upload_tags": tags(file),
         "source_path": file.source_path,
         "source_rev": file.source_rev,
         "version": file.version,
         "created_at": file.created_at.timestamp_millis(),
         "modified_at": file.modified_at.timestamp_millis(),
     })
+}
+
+/// The tags of an upload; of one without any, none.
+fn tags(file: &StoredFile) -> Value {
+    match &file.upload_tags {
+        Value::Null => json!({}),
+        tags => tags.clone(),
+    }
 }
 
 /// A place in the list as its cursor: `TIME-HANDLE`.
