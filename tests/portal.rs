@@ -57,6 +57,11 @@ async fn the_portal_loads_and_sends_nothing_elsewhere_and_stands_in_no_frame() {
             "{policy}"
         );
         assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"));
+        let told = std::fs::read_to_string("docs/portal.md").unwrap();
+        assert!(
+            told.contains(&policy),
+            "docs/portal.md tells of another policy"
+        );
         assert_eq!(header("x-frame-options"), "DENY");
         assert_eq!(header("cache-control"), "no-cache");
         let text = page.text().await.unwrap();
