@@ -40,5 +40,5 @@ export default [
     },
   },
   { files: ["demo/**/*.js", "connect/**/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["tests/**/*.mjs", "{picker,portal}/*.mjs", "*.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  { files: ["tests/**/*.mjs", "{picker,portal}/*.mjs", "*.{js,mjs}"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

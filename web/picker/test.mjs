@@ -1,38 +1,7 @@
-/** Runs the unit tests: bundles each for Node in a folder that vanishes, and runs them there. */
+/** Runs the unit tests. */
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
+import { unitTests } from "../unit.mjs";
 
-const root = fileURLToPath(new URL(".", import.meta.url));
-const out = mkdtempSync(join(tmpdir(), "longshore-picker-tests-"));
-try {
-  const names = readdirSync(join(root, "tests")).filter((name) => name.endsWith(".test.ts"));
-  await build({
-    root,
-    configFile: false,
-    envDir: false,
-    publicDir: false,
-    logLevel: "warn",
-    oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-    define: { __VERSION__: '"0.0.0"' },
-    ssr: { noExternal: true },
-    build: {
-      ssr: true,
-      outDir: out,
-      emptyOutDir: false,
-      rolldownOptions: {
-        input: Object.fromEntries(names.map((name) => [name.replace(/\.ts$/, ""), join(root, "tests", name)])),
-        output: { entryFileNames: "[name].mjs" },
-      },
-    },
-  });
-  const files = readdirSync(out).filter((name) => name.endsWith(".test.mjs"));
-  const { status } = spawnSync(process.execPath, ["--test", ...files.map((name) => join(out, name))], { stdio: "inherit" });
-  process.exitCode = status ?? 1;
-} finally {
-  rmSync(out, { recursive: true, force: true });
-}
+await unitTests(fileURLToPath(new URL(".", import.meta.url)), build, { __VERSION__: '"0.0.0"' });
